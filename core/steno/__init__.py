@@ -1,0 +1,169 @@
+"""Autologging-first experiment tracking.
+
+    >>> import steno
+    >>> steno.autolog()  # doctest: +SKIP
+
+From then on every training in the process is taken down. `steno.status()` says what is watched and why;
+`steno.disable("torch")`, `with steno.off():` and `STENO_DISABLE` switch it off.
+
+Importing this package loads the standard library and nothing else; each public name loads what it needs when it is
+first used (PEP 562).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from steno import entities, errors, models
+    from steno.autologging.control import autolog, disable, enable, off, status
+    from steno.models import pyfunc
+    from steno.tracking.client import Client
+    from steno.tracking.fluent import (
+        active_run,
+        create_experiment,
+        delete_experiment,
+        delete_run,
+        delete_tag,
+        end_run,
+        get_artifact_uri,
+        get_experiment,
+        get_experiment_by_name,
+        get_run,
+        get_tracking_uri,
+        last_active_run,
+        log_artifact,
+        log_artifacts,
+        log_dict,
+        log_figure,
+        log_image,
+        log_input,
+        log_metric,
+        log_metrics,
+        log_param,
+        log_params,
+        log_table,
+        log_text,
+        restore_run,
+        search_experiments,
+        search_runs,
+        set_experiment,
+        set_tag,
+        set_tags,
+        set_tracking_uri,
+        start_run,
+    )
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "steno.autologging.control": ("autolog", "disable", "enable", "off", "status"),
+    "steno.tracking.client": ("Client",),
+    "steno.tracking.fluent": (
+        "active_run",
+        "create_experiment",
+        "delete_experiment",
+        "delete_run",
+        "delete_tag",
+        "end_run",
+        "get_artifact_uri",
+        "get_experiment",
+        "get_experiment_by_name",
+        "get_run",
+        "get_tracking_uri",
+        "last_active_run",
+        "log_artifact",
+        "log_artifacts",
+        "log_dict",
+        "log_figure",
+        "log_image",
+        "log_input",
+        "log_metric",
+        "log_metrics",
+        "log_param",
+        "log_params",
+        "log_table",
+        "log_text",
+        "restore_run",
+        "search_experiments",
+        "search_runs",
+        "set_experiment",
+        "set_tag",
+        "set_tags",
+        "set_tracking_uri",
+        "start_run",
+    ),
+}
+_MODULES = {"entities": "steno.entities", "errors": "steno.errors", "models": "steno.models", "pyfunc": "steno.models.pyfunc"}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Client",
+    "active_run",
+    "autolog",
+    "create_experiment",
+    "delete_experiment",
+    "delete_run",
+    "delete_tag",
+    "disable",
+    "enable",
+    "end_run",
+    "entities",
+    "errors",
+    "get_artifact_uri",
+    "get_experiment",
+    "get_experiment_by_name",
+    "get_run",
+    "get_tracking_uri",
+    "last_active_run",
+    "log_artifact",
+    "log_artifacts",
+    "log_dict",
+    "log_figure",
+    "log_image",
+    "log_input",
+    "log_metric",
+    "log_metrics",
+    "log_param",
+    "log_params",
+    "log_table",
+    "log_text",
+    "models",
+    "off",
+    "pyfunc",
+    "restore_run",
+    "search_experiments",
+    "search_runs",
+    "set_experiment",
+    "set_tag",
+    "set_tags",
+    "set_tracking_uri",
+    "start_run",
+    "status",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is not None:
+        value = getattr(importlib.import_module(home), name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
+    if name.startswith("_"):
+        raise AttributeError(f"module 'steno' has no attribute {name!r}")
+    return _framework(name)
+
+
+def _framework(name: str) -> Any:
+    """The namespace of one integration, such as `steno.sklearn`; it exists for every plugin, ours or not."""
+    control = importlib.import_module("steno.autologging.control")
+    if not control.is_plugin(name):
+        raise AttributeError(f"module 'steno' has no attribute {name!r}, and no installed plugin has that name")
+    return control.framework(name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,89 @@
+"""Settings: argument, else environment `STENO_*`, else project file, else default.
+
+The project file is the `[tool.steno]` table of the nearest `pyproject.toml` above the working directory.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from steno.errors import InvalidInputError, shown
+
+__all__ = ["flag", "names", "project_root", "setting"]
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off", ""})
+
+
+def project_root(start: Path | None = None) -> Path | None:
+    """The nearest folder at or above `start` (default: the working directory) with a `pyproject.toml` or `.git`."""
+    try:
+        here = (start or Path.cwd()).resolve()
+    except OSError:  # the working directory was deleted under us
+        return None
+    return next((folder for folder in (here, *here.parents) if _marks_project(folder)), None)
+
+
+def _marks_project(folder: Path) -> bool:
+    try:
+        return (folder / "pyproject.toml").exists() or (folder / ".git").exists()
+    except OSError:
+        return False
+
+
+def _project_table() -> dict[str, Any]:
+    root = project_root()
+    if root is None or not (root / "pyproject.toml").is_file():
+        return {}
+    import tomllib  # noqa: PLC0415  5 ms, and most projects have no table of ours
+
+    try:
+        text = (root / "pyproject.toml").read_text(encoding="utf-8")
+        if "tool.steno" not in text:
+            return {}
+        table = tomllib.loads(text).get("tool", {}).get("steno", {})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return {}
+    return table if isinstance(table, dict) else {}
+
+
+def setting(name: str, argument: Any = None, default: Any = None) -> Any:
+    """The value of one setting.
+
+    Args:
+        name: such as `"tracking_uri"`; its environment variable is `STENO_TRACKING_URI`.
+        argument: what the caller was given; wins unless None.
+        default: what holds when nobody said anything.
+    """
+    if argument is not None:
+        return argument
+    from_environment = os.environ.get(f"STENO_{name.upper()}")
+    if from_environment is not None:
+        return from_environment
+    return _project_table().get(name, default)
+
+
+def flag(name: str, argument: bool | None = None, default: bool = False) -> bool:
+    """The value of one yes/no setting.
+
+    Raises:
+        InvalidInputError: if the environment or the project file holds something that is neither.
+    """
+    value = setting(name, argument, default)
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    raise InvalidInputError(
+        f"setting {name!r} has value {shown(value)}, accepted are true and false: set STENO_{name.upper()}=true or =false"
+    )
+
+
+def names(name: str) -> frozenset[str]:
+    """The value of a setting that lists names, separated by commas or given as a TOML list."""
+    value = setting(name, default="")
+    items = value.split(",") if isinstance(value, str) else value
+    return frozenset(str(item).strip() for item in items if str(item).strip())

@@ -1,0 +1,1 @@
+"""What was learned: the MLmodel folder, signatures, environments, one interface to every model."""

@@ -1,0 +1,1 @@
+"""What a notebook shows after a cell that trained something."""

@@ -1,0 +1,1 @@
+"""The integrations that ship with steno. Entry points import them; users never do."""
