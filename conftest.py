@@ -21,7 +21,9 @@ class RunPython(Protocol):
 
     def __call__(
         self, source: str, *args: str, env: dict[str, str] | None = None, timeout: float = 120
-    ) -> subprocess.CompletedProcess[str]: ...
+    ) -> subprocess.CompletedProcess[str]:
+        """The finished process; its exit code is not checked."""
+        ...
 
 
 @pytest.fixture(autouse=True)

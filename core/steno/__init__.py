@@ -13,6 +13,7 @@ first used (PEP 562).
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -95,7 +96,6 @@ _HOMES = {
         "start_run",
     ),
 }
-_MODULES = {"entities": "steno.entities", "errors": "steno.errors", "models": "steno.models", "pyfunc": "steno.models.pyfunc"}
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -150,10 +150,12 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(home), name)
         globals()[name] = value
         return value
-    if name in _MODULES:
-        return importlib.import_module(_MODULES[name])
     if name.startswith("_"):
         raise AttributeError(f"module 'steno' has no attribute {name!r}")
+    if name == "pyfunc":
+        return importlib.import_module("steno.models.pyfunc")
+    if any(map(os.path.exists, (f"{__path__[0]}/{name}.py", f"{__path__[0]}/{name}/__init__.py"))):
+        return importlib.import_module(f"steno.{name}")
     return _framework(name)
 
 

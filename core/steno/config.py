@@ -78,7 +78,8 @@ def flag(name: str, argument: bool | None = None, default: bool = False) -> bool
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
     raise InvalidInputError(
-        f"setting {name!r} has value {shown(value)}, accepted are true and false: set STENO_{name.upper()}=true or =false"
+        f"setting {name!r} has value {shown(value)}, accepted are true and false: "
+        f"set STENO_{name.upper()}=true or =false"
     )
 
 

@@ -102,12 +102,13 @@ class ParamValue(str):
     kind: ParamKind
 
     def __new__(cls, text: str, kind: ParamKind = "str") -> Self:
+        """Of a text whose kind is known."""
         self = super().__new__(cls, text)
         self.kind = kind
         return self
 
-    def __getnewargs__(self) -> tuple[str, ParamKind]:
-        return str(self), self.kind
+    def __reduce__(self) -> tuple[type[Self], tuple[str, ParamKind]]:
+        return type(self), (str(self), self.kind)
 
     @classmethod
     def of(cls, value: Any) -> Self:

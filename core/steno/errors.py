@@ -20,6 +20,8 @@ Every message has three parts: what was wrong with the value shown, what is acce
 
 from __future__ import annotations
 
+import reprlib
+
 __all__ = [
     "AlreadyExistsError",
     "FilterError",
@@ -35,6 +37,8 @@ __all__ = [
     "UntrustedModelError",
     "shown",
 ]
+
+_LIMIT = 120
 
 
 class StenoError(Exception):
@@ -109,17 +113,20 @@ class StenoWarning(UserWarning):
     """Something was not recorded. Said once per cause and process; `steno.status()` has the details."""
 
 
-def shown(value: object, limit: int = 120) -> str:
-    """The value as an error message shows it: its repr and type, at most `limit` characters.
+_repr = reprlib.Repr()
+_repr.maxstring = _repr.maxother = 100
+_repr.maxlong = 60
 
-    Never raises, whatever the object's own `__repr__` does.
+
+def shown(value: object) -> str:
+    """The value as an error message shows it: its shortened repr and its type.
+
+    Never raises and never grows, whatever the object's own `__repr__` does.
+
+    >>> shown("x" * 3)
+    "'xxx' (str)"
     """
-    try:
-        text = repr(value)
-    except BaseException as fault:  # noqa: BLE001  a user's __repr__ may raise anything; the message must still be made
-        if isinstance(fault, (KeyboardInterrupt, SystemExit)):
-            raise
-        text = f"<repr raised {type(fault).__name__}>"
-    if len(text) > limit:
-        text = text[: limit - 1] + "…"
+    text = _repr.repr(value)
+    if len(text) > _LIMIT:
+        text = text[: _LIMIT - 1] + "…"
     return f"{text} ({type(value).__name__})"

@@ -99,14 +99,18 @@ class RunHandle(Protocol):
         """Record text as artifact `name`."""
         ...
 
-    def dataset(
-        self, data: Any, *, targets: Any = None, name: str | None = None, context: str = "train"
-    ) -> None:
+    def dataset(self, data: Any, *, targets: Any = None, name: str | None = None, context: str = "train") -> None:
         """Record what the run was trained on: schema, digest over all of it, profile. Never rows."""
         ...
 
     def model(
-        self, model: Any, *, name: str = "model", sample: Any = None, prediction: Any = None, answers_for: Sequence[Any] = ()
+        self,
+        model: Any,
+        *,
+        name: str = "model",
+        sample: Any = None,
+        prediction: Any = None,
+        answers_for: Sequence[Any] = (),
     ) -> None:
         """Save the model, unless the option `log_models` is off, and remember that it came from this run.
 
@@ -213,7 +217,8 @@ def _decorator(kind: SeamKind, targets: tuple[Target, ...]) -> Callable[[Callabl
     for target in targets:
         if isinstance(target, str) and ":" not in target:
             raise InvalidInputError(
-                f"seam target {shown(target)} names no module: write 'package.module:Class.method' or 'package.module:function'"
+                f"seam target {shown(target)} names no module: "
+                "write 'package.module:Class.method' or 'package.module:function'"
             )
 
     def decorate(function: Callable[..., Any]) -> Seam:
@@ -277,6 +282,13 @@ def classes(base: str, *, methods: Sequence[str]) -> ClassTarget:
     return ClassTarget(base, tuple(methods))
 
 
+_WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_TEXT_READERS: Mapping[type, Callable[[str], Any]] = {
+    bool: lambda text: _WORDS[text.lower()],
+    tuple: lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One option of an integration: its default, its type and what it does."""
@@ -293,19 +305,16 @@ class Option:
             InvalidInputError: naming the option, the value and what is accepted.
         """
         kind = type(self.default)
-        if self.default is None or isinstance(value, kind) and (kind is not int or not isinstance(value, bool)):
+        if self.default is None or type(value) is kind:
             return value
-        text = str(value).strip() if isinstance(value, str) else None
         try:
-            if kind is bool and text is not None and text.lower() in ("1", "true", "yes", "on", "0", "false", "no", "off"):
-                return text.lower() in ("1", "true", "yes", "on")
-            if kind in (int, float) and not isinstance(value, bool) and (text is not None or kind is float):
-                return kind(value)
-            if kind is tuple and text is not None:
-                return tuple(part.strip() for part in text.split(",") if part.strip())
+            if isinstance(value, str):
+                return _TEXT_READERS.get(kind, kind)(value.strip())
+            if kind is float and isinstance(value, int) and not isinstance(value, bool):
+                return float(value)
             if kind is tuple and isinstance(value, (list, set, frozenset)):
                 return tuple(value)
-        except (TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             pass
         raise InvalidInputError(
             f"option {self.name!r} of integration {owner!r} got {shown(value)}, accepted is {kind.__name__} "
@@ -314,9 +323,9 @@ class Option:
 
 
 def option(default: Any, help: str) -> Any:  # noqa: A002  the word every argument parser uses
-    """Declare an option: `log_models: bool = option(True, "save the model")` in an `Integration`'s body.
+    """Declare an option in an `Integration`'s body.
 
-    It is then an argument of `steno.autolog(<name>={...})` and the variable `STENO_<NAME>_<OPTION>`.
+    Written as `log_models: bool = option(True, "save the model")`, it is an argument of `steno.autolog(<name>={...})` and the variable `STENO_<NAME>_<OPTION>`.
     """
     return Option("", default, None, help)
 

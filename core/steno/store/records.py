@@ -121,18 +121,7 @@ class ModelLogged(_Record, tag=10):
     step: int = 0
 
 
-Record = (
-    RunCreated
-    | RunUpdated
-    | Point
-    | Points
-    | Curve
-    | Params
-    | Tags
-    | TagDeleted
-    | DatasetUsed
-    | ModelLogged
-)
+Record = RunCreated | RunUpdated | Point | Points | Curve | Params | Tags | TagDeleted | DatasetUsed | ModelLogged
 
 encoder = msgspec.msgpack.Encoder()
 decoder = msgspec.msgpack.Decoder(Record)
