@@ -325,7 +325,8 @@ class Option:
 def option(default: Any, help: str) -> Any:  # noqa: A002  the word every argument parser uses
     """Declare an option in an `Integration`'s body.
 
-    Written as `log_models: bool = option(True, "save the model")`, it is an argument of `steno.autolog(<name>={...})` and the variable `STENO_<NAME>_<OPTION>`.
+    Written as `log_models: bool = option(True, "save the model")`, it is a key of `steno.autolog(<name>={...})` and
+    the environment variable `STENO_<NAME>_<OPTION>`.
     """
     return Option("", default, None, help)
 
