@@ -7,11 +7,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 import pytest
 
+FRAMEWORKS = ("sklearn", "xgboost", "lightgbm", "torch", "joblib")
 TRACKING = "steno.tracking.session"
 CONTROL = "steno.autologging.control"
 
@@ -24,6 +26,12 @@ class RunPython(Protocol):
     ) -> subprocess.CompletedProcess[str]:
         """The finished process; its exit code is not checked."""
         ...
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out the tests of a framework that is not installed."""
+    absent = (name for name in FRAMEWORKS if collection_path.stem.startswith(f"test_{name}") and not find_spec(name))
+    return True if any(absent) else None
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,11 @@ BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", flags=re.MULTILINE | re.DOTA
 def _scripts() -> Iterator[tuple[str, str]]:
     """The Python blocks of a page, joined: a page is read from top to bottom, and so it runs."""
     for page in PAGES:
-        blocks = [(info, code) for language, info, code in BLOCK.findall(page.read_text(encoding="utf-8")) if language == "python"]
+        blocks = [
+            (info, code)
+            for language, info, code in BLOCK.findall(page.read_text(encoding="utf-8"))
+            if language == "python"
+        ]
         shared = [textwrap.dedent(code) for info, code in blocks if "alone" not in info]
         if shared:
             yield page.relative_to(ROOT).as_posix(), "\n".join(shared)

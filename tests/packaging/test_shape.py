@@ -57,7 +57,10 @@ def test_files_are_named_after_what_they_own() -> None:
 def test_no_global_statement() -> None:
     """State that changes lives in an object that owns it."""
     statements = [
-        f"{path}:{node.lineno}" for path, tree in TREES.items() for node in ast.walk(tree) if isinstance(node, ast.Global)
+        f"{path}:{node.lineno}"
+        for path, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Global)
     ]
 
     assert statements == []
