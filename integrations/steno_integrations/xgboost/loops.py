@@ -1,0 +1,137 @@
+"""The boosting loops in progress: which run each belongs to, and what of its history is recorded already."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from steno.plugin import RunHandle
+
+__all__ = ["Loop", "Loops", "curve_name"]
+
+History = Mapping[str, Mapping[str, Sequence[Any]]]
+REMEMBERED_RUNS = 256
+
+
+def curve_name(name: str) -> str:
+    """The metric's name in a run: `ndcg@5` is `ndcg_at_5`, MLflow's spelling.
+
+    >>> curve_name("test-ndcg@5")
+    'test-ndcg_at_5'
+    """
+    return name.replace("@", "_at_")
+
+
+class Loop:
+    """One boosting loop.
+
+    Attributes:
+        run_id: the run it belongs to.
+        first_step: rounds that the model had before; the curve goes on where that model's ended.
+        suffix: "" for the first loop of a run, then "-2", "-3".
+        step: the last round's step.
+        names: the curves so far.
+        data: the training data, kept only while there is no evaluation set.
+    """
+
+    __slots__ = ("_count", "_series", "data", "first_step", "names", "run_id", "step", "suffix")
+
+    def __init__(self, run_id: str, first_step: int, suffix: str) -> None:
+        self.run_id = run_id
+        self.first_step = first_step
+        self.suffix = suffix
+        self.step = first_step - 1
+        self.names: set[str] = set()
+        self.data: Any = None
+        self._series: list[list[Any]] = []
+        self._count = 0
+
+    def advance(self, history: History, epoch: int) -> dict[str, float]:
+        """The values that this round added to xgboost's history, by curve."""
+        self.step = self.first_step + epoch
+        return self.fresh(history)
+
+    def fresh(self, history: History) -> dict[str, float]:
+        """The latest values of the curves that have grown since the last call."""
+        if not history:
+            return {}
+        count = 0
+        for metrics in history.values():
+            count += len(metrics)
+        if count != self._count:
+            self._learn(history)
+            self._count = count
+        values = {}
+        for entry in self._series:
+            name, series, seen, deviation = entry
+            length = len(series)
+            # A metric of the user's need not be there in every round.
+            if length != seen:
+                entry[2] = length
+                if deviation is None:
+                    values[name] = series[-1]
+                else:
+                    values[name], values[deviation] = series[-1]
+        return values
+
+    def _learn(self, history: History) -> None:
+        for data, metrics in history.items():
+            for metric, series in metrics.items():
+                name = curve_name(f"{data}-{metric}")
+                if name not in self.names and series:
+                    self.names.add(name)
+                    if isinstance(series[-1], tuple):
+                        self._series.append([f"{name}-mean{self.suffix}", series, 0, f"{name}-std{self.suffix}"])
+                    else:
+                        self._series.append([name + self.suffix, series, 0, None])
+
+
+class Loops:
+    """All loops of the process. Thread-safe; a loop is forgotten when xgboost lets go of its container."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loops: WeakKeyDictionary[Any, Loop] = WeakKeyDictionary()
+        self._loops_of_run: OrderedDict[str, int] = OrderedDict()
+        self._owners: set[str] = set()
+        self.get = self._loops.get
+
+    def start(self, container: Any, run_id: str, first_step: int) -> Loop:
+        """Remember a new loop."""
+        with self._lock:
+            number = self._loops_of_run.pop(run_id, 0) + 1
+            self._loops_of_run[run_id] = number
+            if len(self._loops_of_run) > REMEMBERED_RUNS:
+                self._loops_of_run.popitem(last=False)
+            loop = Loop(run_id, first_step, "" if number == 1 else f"-{number}")
+            self._loops[container] = loop
+        return loop
+
+    def is_owner(self, run_id: str) -> bool:
+        """Whether a training of xgboost itself, not one around it, opened the run."""
+        return run_id in self._owners
+
+    @contextmanager
+    def owned_by(self, run: RunHandle) -> Iterator[None]:
+        """While xgboost trains. Afterwards record what a callback that raised in the last round left unread."""
+        run_id = run.run_id
+        self._owners.add(run_id)
+        try:
+            yield
+        finally:
+            self._owners.discard(run_id)
+            with run.step("last round"):
+                self._flush(run, run_id)
+
+    def _flush(self, run: RunHandle, run_id: str) -> None:
+        with self._lock:
+            self._loops_of_run.pop(run_id, None)
+            mine = [(container, loop) for container, loop in self._loops.items() if loop.run_id == run_id]
+        for container, loop in mine:
+            values = loop.fresh(container.history)
+            if values:
+                run.metrics(values, step=loop.step + 1)
