@@ -1,0 +1,85 @@
+"""What stands at an attribute of a module, a class or an instance, and how it can be patched."""
+
+from __future__ import annotations
+
+import sys
+from types import FunctionType, ModuleType
+from typing import Any
+
+from steno.autologging.trampoline import obstacle
+from steno.autologging.wrapper import by_reference
+from steno.errors import IntegrationError, shown
+
+__all__ = ["find", "function_behind", "patchable", "pickled_by_value", "target"]
+
+_MISSING: Any = object()
+_REFUSED = frozenset({"partialmethod", "cached_property", "member_descriptor", "getset_descriptor"})
+
+
+def find(owner: object, name: str) -> Any:
+    """The attribute as it is stored, not as it is bound.
+
+    Raises:
+        IntegrationError: if there is none.
+    """
+    places = owner.__mro__ if isinstance(owner, type) else (owner,)
+    for place in places:
+        found = getattr(place, "__dict__", {}).get(name, _MISSING)
+        if found is not _MISSING:
+            return found
+    found = getattr(owner, name, _MISSING)
+    if found is _MISSING:
+        raise IntegrationError(f"{target(owner, name)} does not exist: name an attribute that {shown(owner)} has")
+    return found
+
+
+def function_behind(owner: object, name: str, original: Any) -> FunctionType | None:
+    """The function to patch in place; None for what is patched by attribute.
+
+    Args:
+        owner: a module, a class or an instance.
+        name: the attribute's name.
+        original: what stands there, as `find` gives it.
+    """
+    if not isinstance(owner, (type, ModuleType)) or pickled_by_value(owner):
+        return None
+    function = original
+    if isinstance(owner, type):
+        if name not in vars(owner):
+            return None  # the function belongs to a base class, and to all its other children
+        if isinstance(original, (staticmethod, classmethod)):
+            function = original.__func__
+        elif type(original).__name__ in ("_AvailableIfDescriptor", "_IffHasAttrDescriptor"):
+            function = original.fn  # scikit-learn's `@available_if`
+    # exactly: a foreign wrapt wrapper claims to be a function, and its `__code__` is another's
+    return function if type(function) is FunctionType and obstacle(function) is None else None
+
+
+def patchable(original: Any) -> bool:
+    """Whether a wrapper can stand in for this attribute."""
+    if isinstance(original, (type, property)) or type(original).__name__ in _REFUSED:
+        return False
+    return callable(original) or hasattr(original, "__get__")
+
+
+def pickled_by_value(owner: object) -> bool:
+    """Whether cloudpickle writes this class, or this module's functions, whole: every worker gets a copy of its own."""
+    module = owner.__name__ if isinstance(owner, ModuleType) else getattr(owner, "__module__", None)
+    if not isinstance(module, str) or module == "__main__" or module not in sys.modules:
+        return True
+    if isinstance(owner, type) and not by_reference(owner):
+        return True
+    parents = {module[:end] for end in range(len(module) + 1) if end == len(module) or module[end] == "."}
+    return any(
+        not parents.isdisjoint(sys.modules[each].list_registry_pickle_by_value())
+        for each in ("cloudpickle", "joblib.externals.cloudpickle")
+        if hasattr(sys.modules.get(each), "list_registry_pickle_by_value")
+    )
+
+
+def target(owner: object, name: str) -> str:
+    """The attribute's place in words: `module:Qual.name`."""
+    if isinstance(owner, ModuleType):
+        return f"{owner.__name__}:{name}"
+    kind = owner if isinstance(owner, type) else type(owner)
+    return f"{kind.__module__}:{kind.__qualname__}.{name}"
