@@ -24,6 +24,7 @@ __all__ = [
     "lower_is_better",
     "moment",
     "number",
+    "printable",
     "resampled",
     "seconds_of",
     "size",
@@ -45,6 +46,12 @@ _NEGATED = re.compile(r"\bneg(ative)?\b")
 _PART = re.compile(r"^(train(ing)?|val(id(ation)?)?|test|eval(uation)?|dev|holdout|oof)(_\d+)?(?=[-_/.])[-_/.]+")
 _TRAINING = re.compile(r"(^|[-_/.])train(ing)?([-_/.]|$)", re.IGNORECASE)
 _BARS = "▁▂▃▄▅▆▇█"
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """Recorded text without what would steer a terminal: control codes and changes of direction; line ends stay."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def number(value: float) -> str:

@@ -65,7 +65,7 @@ def comparison(runs: Sequence[Run], screen: Console, *, everything: bool = False
         made.add_row(styled(key), *cells, *([_change(runs, key)] if two else []))
     params = _keys([run.data.params for run in runs])
     differing = [key for key in params if _differs(runs, key)]
-    lone = [key for key in differing if sum(key in run.data.params for run in runs) == 1]
+    lone = [key for key in differing if not all(key in run.data.params for run in runs)]
     if len(lone) <= _FEW:
         lone = []
     shown = params if everything else [key for key in differing if key not in lone]
@@ -78,7 +78,7 @@ def comparison(runs: Sequence[Run], screen: Console, *, everything: bool = False
     yield made
     if any(_best_places(runs, key) for key in metrics):
         yield styled(("\n★ best of the metric", "green"))
-    hidden = ((len(params) - len(differing), "the same in all"), (len(lone), "only in one of them"))
+    hidden = ((len(params) - len(differing), "the same in all"), (len(lone), "not in all of them"))
     told = ", ".join(f"{count} {text}" for count, text in hidden if count)
     if told and not everything:
         yield styled((f"Params not shown: {told}; --all shows them", "dim"))

@@ -6,11 +6,11 @@ On a terminal: colours (unless NO_COLOR) and rules, as wide as the terminal. Els
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from steno.display import printable
 from steno.entities import RunStatus
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ _STATUS = {
     "SCHEDULED": ("○", "blue"),
 }
 _PLAIN_WIDTH = 240
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def console() -> Console:
@@ -54,7 +53,7 @@ def styled(*parts: Text | tuple[str, str] | str) -> Text:
             text.append_text(part)
         else:
             words, style = (part, "") if isinstance(part, str) else part
-            text.append(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", words), style or None)
+            text.append(printable(words), style or None)
     return text
 
 

@@ -98,7 +98,7 @@ def _identity(runs: Sequence[Run], experiments: dict[str, str], now_ms: float) -
     if len({run.info.experiment_id for run in runs}) > 1:
         columns.append(_Column("experiment", [styled(experiments.get(run.info.experiment_id, "")) for run in runs]))
     if any(subject(run) for run in runs):
-        columns.append(_Column("trained", [styled((subject(run), "cyan")) for run in runs]))
+        columns.append(_Column("trained", [styled((_short(subject(run), 24), "cyan")) for run in runs]))
     started = [styled((ago(run.info.start_time, now_ms), "dim")) for run in runs]
     took = [styled(duration(seconds_of(run, now_ms if run.info.status == "RUNNING" else None))) for run in runs]
     return [*columns, _Column("started", started), _Column("took", took, right=True)]
@@ -106,7 +106,7 @@ def _identity(runs: Sequence[Run], experiments: dict[str, str], now_ms: float) -
 
 def _name(run: Run, *, child: bool) -> Text:
     mark = status_text(run.info.status, word=False)
-    return styled(("└ " if child else "", "dim"), mark, " ", (_short(run.info.run_name, 28), "bold"))
+    return styled(("└ " if child else "", "dim"), mark, " ", (_short(run.info.run_name, 22), "bold"))
 
 
 def _metric_columns(runs: Sequence[Run]) -> list[_Column]:

@@ -1,1 +1,73 @@
-"""What a notebook shows after a cell that trained something."""
+"""What a notebook shows after a cell that trained something: one card, and nothing after any other cell.
+
+A plugin like everybody's (entry point group `steno.plugins`). It learns of ended runs by the hook `steno_run_ended`
+and draws after the cell, when scores computed behind the training are in the run too. `steno.autolog(silent=True)`
+turns it off.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections import deque
+from typing import Any
+
+from steno.autologging import control
+from steno.autologging.guard import Guard
+from steno.entities import Run
+from steno.notebook.reading import after_cell
+from steno.plugin import hookimpl
+
+__all__ = ["steno_run_ended"]
+
+_KEPT = 1000
+
+
+class _Notebook:
+    """The runs that ended since the last card, in whatever thread, and the shell that shows them."""
+
+    def __init__(self) -> None:
+        self._runs: deque[Run] = deque(maxlen=_KEPT)
+        self._ids: deque[str] = deque()
+        self._shell: weakref.ref[Any] | None = None
+        self.guard = Guard("notebook")
+
+    def ended(self, run: Run, shell: Any) -> None:
+        """Keep a run for the card of the cell that is running."""
+        self._runs.append(run)
+        self._ids.append(run.info.run_id)
+        if self._shell is None or self._shell() is not shell:
+            self._shell = weakref.ref(shell)
+            shell.events.register("post_run_cell", self._after_cell)
+
+    def _after_cell(self, _result: Any = None) -> None:
+        if not self._ids:
+            return
+        runs, total = list(self._runs), len(self._ids)
+        self._runs.clear()
+        self._ids.clear()
+        shell = None if self._shell is None else self._shell()
+        if shell is None or self.guard.given_up("card"):
+            return
+        with self.guard.step("card"):
+            bundle = after_cell(runs, total)
+            if bundle:
+                shell.display_pub.publish(bundle)
+
+
+_notebook = _Notebook()
+
+
+@hookimpl
+def steno_run_ended(run: Run) -> None:
+    """Remember the run for the card of the cell that is running, if a notebook or an IPython terminal is."""
+    shell = _running_shell()
+    if shell is not None and not control.settings().silent:
+        _notebook.ended(run, shell)
+
+
+def _running_shell() -> Any:
+    """IPython's shell if this process runs in one; IPython is never imported for it."""
+    module = sys.modules.get("IPython")
+    get_ipython = getattr(module, "get_ipython", None)
+    return None if get_ipython is None else get_ipython()
