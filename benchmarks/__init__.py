@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m benchmarks`. Every figure comes from fresh processes, with a peer's beside it."""
