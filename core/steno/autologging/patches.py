@@ -142,6 +142,8 @@ class _InPlace(Patch):
         name = _PROCESS.name()
         code = trampoline(function.__code__, name)
         behind = clone(function)
+        # wrapt asks for it at each call, and each miss would cost half a microsecond
+        behind.__dict__.setdefault("__self__", None)
         names = function.__globals__
         names[name] = Wrapper(behind, self._handler, _asked(self._switch))
         try:
