@@ -24,6 +24,7 @@ __all__ = [
     "lower_is_better",
     "moment",
     "number",
+    "position",
     "printable",
     "resampled",
     "seconds_of",
@@ -162,7 +163,7 @@ def headline(metrics: Iterable[str], limit: int = 4) -> list[str]:
     return sorted(metrics, key=_rank)[:limit]
 
 
-_FAVOURITES = ("accuracy", "auc", "f1", "r2", "rmse", "root_mean", "logloss", "best_cv", "score", "loss")
+_FAVOURITES = ("acc", "auc", "f1", "r2", "rmse", "root_mean", "logloss", "best_cv", "score", "loss")
 
 
 def _rank(key: str) -> tuple[bool, bool, int]:
@@ -200,7 +201,13 @@ def resampled(values: Sequence[float], count: int) -> list[float]:
     if len(finite) <= count:
         return finite
     edges = [round(place * len(finite) / count) for place in range(count + 1)]
-    return [math.fsum(finite[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]
+    return [math.fsum(value / (b - a) for value in finite[a:b]) for a, b in itertools.pairwise(edges)]
+
+
+def position(value: float, low: float, high: float) -> float:
+    """Where `value` lies between `low` and `high`, from 0 to 1; ranges wider than a float can say are no trouble."""
+    half = high / 2 - low / 2
+    return min(1.0, max(0.0, (value / 2 - low / 2) / half)) if half > 0 else 0.0
 
 
 def sparkline(values: Sequence[float], width: int = 12) -> str:
@@ -213,8 +220,7 @@ def sparkline(values: Sequence[float], width: int = 12) -> str:
     if not shape:
         return ""
     low, high = min(shape), max(shape)
-    span = (high - low) or 1.0
-    return "".join(_BARS[round((value - low) / span * (len(_BARS) - 1))] for value in shape)
+    return "".join(_BARS[round(position(value, low, high) * (len(_BARS) - 1))] for value in shape)
 
 
 def subject(run: Run) -> str:

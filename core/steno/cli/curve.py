@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from steno.display import number
+from steno.display import number, position
 
 __all__ = ["Line", "Span", "chart", "nice_ticks", "plain"]
 
@@ -50,8 +50,7 @@ class _Scale:
     dots: int
 
     def dot(self, value: float) -> int:
-        span = self.high - self.low
-        return min(self.dots - 1, max(0, round((value - self.low) / span * (self.dots - 1)))) if span else 0
+        return round(position(value, self.low, self.high) * (self.dots - 1))
 
 
 class _Canvas:
@@ -92,7 +91,7 @@ def nice_ticks(low: float, high: float, count: int) -> list[float]:
     """
     if not high > low:
         return [low]
-    rough = (high - low) / max(count, 1)
+    rough = high / max(count, 1) - low / max(count, 1)
     power = 10.0 ** math.floor(math.log10(rough))
     step = min((unit * power for unit in (1, 2, 2.5, 5, 10)), key=lambda size: abs(size - rough))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)

@@ -158,8 +158,9 @@ def _facts(run: Run, screen: Console) -> RenderableType:
     right.add_row(styled((f"Params ({len(params)})" if params else "No params", "bold")))
     for key, value in set_params.items():
         right.add_row(styled(key), _param(value))
-    if len(params) > len(set_params):
-        right.add_row(styled((f"{len(params) - len(set_params)} more are None", "dim")))
+    unset = len(params) - len(set_params)
+    if unset:
+        right.add_row(styled((f"{unset} more {'is' if unset == 1 else 'are'} None", "dim")))
     both = grid(gap=4)
     if screen.width < 80:
         both.add_row(left)

@@ -62,7 +62,7 @@ def runs_table(runs: Sequence[Run], screen: Console, *, experiments: Sequence[Ex
     made = table(screen)
     for column in columns:
         side: Literal["left", "right"] = "right" if column.right else "left"
-        made.add_column(column.heading, justify=side, no_wrap="\n" not in column.heading, vertical="bottom")
+        made.add_column(styled(column.heading), justify=side, no_wrap="\n" not in column.heading, vertical="bottom")
     for row in zip(*(column.cells for column in columns), strict=True):
         made.add_row(*row)
     return made

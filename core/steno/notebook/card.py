@@ -12,7 +12,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from steno.display import duration, headline, lower_is_better, number, printable, resampled, seconds_of, subject
+from steno.display import (
+    duration,
+    headline,
+    lower_is_better,
+    number,
+    position,
+    printable,
+    resampled,
+    seconds_of,
+    subject,
+)
 from steno.entities import Run
 
 __all__ = ["Best", "Card", "card_html", "card_text", "many_html", "many_text"]
@@ -104,7 +114,7 @@ class Card:
     def keys(self) -> list[str]:
         """The metrics on the card: one of several that are equal, such as a score and the accuracy."""
         told: list[float] = []
-        keys = []
+        keys: list[str] = []
         for key in headline(self.run.data.metrics, len(self.run.data.metrics)):
             value = self.run.data.metrics[key]
             if value not in told and not (keys and lower_is_better(key) is None):
@@ -238,13 +248,12 @@ def _svg(curves: Mapping[str, Sequence[float]], width: int, height: int) -> str:
     if not known:
         return ""
     low, high = min(known), max(known)
-    span = (high - low) or 1.0
     lines = []
     for shape, colour in zip(shapes, _COLOURS, strict=False):
         if not shape:
             continue
         step = width / max(len(shape) - 1, 1)
-        dots = [(place * step, height - (value - low) / span * height) for place, value in enumerate(shape)]
+        dots = [(place * step, height * (1 - position(value, low, high))) for place, value in enumerate(shape)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in dots)
         lines.append(
             f'<polyline points="{path}" fill="none" stroke-width="1.6" style="stroke:{colour}"/>'
