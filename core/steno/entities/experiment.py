@@ -1,0 +1,64 @@
+"""A named collection of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+from steno.entities.json import Json, from_pairs, optional_int, pairs
+
+__all__ = ["DEFAULT_EXPERIMENT_ID", "Experiment", "LifecycleStage", "ViewType"]
+
+DEFAULT_EXPERIMENT_ID = "0"
+
+LifecycleStage = Literal["active", "deleted"]
+
+
+class ViewType:
+    """Which life-cycle stages a search returns. Values are MLflow's."""
+
+    ACTIVE_ONLY = 1
+    DELETED_ONLY = 2
+    ALL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A named collection of runs."""
+
+    experiment_id: str
+    name: str
+    artifact_location: str = ""
+    lifecycle_stage: LifecycleStage = "active"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    creation_time: int | None = None
+    last_update_time: int | None = None
+
+    def to_json(self) -> Json:
+        """MLflow's `Experiment` message."""
+        data: Json = {
+            "experiment_id": self.experiment_id,
+            "name": self.name,
+            "artifact_location": self.artifact_location,
+            "lifecycle_stage": self.lifecycle_stage,
+            "tags": pairs(self.tags),
+        }
+        if self.creation_time is not None:
+            data["creation_time"] = self.creation_time
+        if self.last_update_time is not None:
+            data["last_update_time"] = self.last_update_time
+        return data
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        """The inverse of `to_json`."""
+        return cls(
+            str(data["experiment_id"]),
+            data["name"],
+            data.get("artifact_location", ""),
+            data.get("lifecycle_stage", "active"),
+            from_pairs(data.get("tags", ())),
+            optional_int(data.get("creation_time")),
+            optional_int(data.get("last_update_time")),
+        )
