@@ -50,7 +50,7 @@ def _text(value: Any, depth: int) -> str:
         return f"{kind.__name__}(...)"
     if kind in (list, tuple, set, frozenset, dict):
         return _container(value, depth)
-    if isinstance(value, type) or inspect.isroutine(value):
+    if inspect.isroutine(value) or hasattr(value, "__name__"):
         return _qualified(value)
     if isinstance(value, functools.partial):
         named = [*map(repr, value.args), *(f"{key}={_text(item, depth + 1)}" for key, item in value.keywords.items())]
@@ -86,7 +86,7 @@ def _container(value: Any, depth: int) -> str:
 
 def _qualified(value: Any) -> str:
     name = getattr(value, "__qualname__", getattr(value, "__name__", type(value).__name__))
-    module = getattr(value, "__module__", None)
+    module = getattr(value, "__module__", None) or type(value).__module__
     return f"{module}.{name}" if module and module != "builtins" else str(name)
 
 

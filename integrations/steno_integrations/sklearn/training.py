@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from steno.plugin import RunHandle
+from steno_integrations.sklearn.forests import predict_forest
 from steno_integrations.sklearn.kinds import behind, inner, kind_of
 from steno_integrations.sklearn.scores import Scores, classification, regression
 
@@ -143,7 +144,9 @@ def _proba(run: RunHandle, estimator: Any, X: Any) -> Any:
         return None
     proba = None
     with run.step("predict_proba"), np.errstate(all="ignore"):
-        proba = estimator.predict_proba(X)
+        proba = predict_forest(estimator, X)
+        if proba is None:
+            proba = estimator.predict_proba(X)
     return None if isinstance(proba, list) else proba
 
 
@@ -152,7 +155,8 @@ def _prediction(estimator: Any, X: Any, proba: Any) -> Any:
     if proba is not None and _written_in(type(worker), "predict") in _PREDICT_IS_ARGMAX:
         return worker.classes_.take(np.argmax(proba, axis=1), axis=0)
     with np.errstate(all="ignore"):
-        return estimator.predict(X)
+        forest = predict_forest(estimator, X) if proba is None else None
+        return estimator.predict(X) if forest is None else forest
 
 
 def _written_in(cls: type, method: str) -> tuple[str, str]:
@@ -208,6 +212,8 @@ def _undisturbed(estimator: Any) -> Iterator[None]:
     try:
         for part, before in attributes:
             vars(part).update({name: _twin(value) for name, value in before.items() if _is_tree(value)})
+            if before.get("verbose"):
+                vars(part)["verbose"] = 0  # what a prediction of ours prints is not the user's output
         yield
     finally:
         for part, before in attributes:
