@@ -25,7 +25,7 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any, Literal
 
 from steno.autologging.owners import find, function_behind, patchable, pickled_by_value, target
-from steno.autologging.trampoline import clone, trampoline
+from steno.autologging.trampoline import RESERVED, clone, is_trampoline, trampoline
 from steno.autologging.wrapper import Wrapper
 from steno.config import setting
 from steno.errors import IntegrationError, InvalidInputError, shown
@@ -52,7 +52,7 @@ class _Process:
         self.lock = threading.RLock()
 
     def name(self) -> str:
-        return f"__steno_a{next(self._numbers)}__"
+        return f"{RESERVED}{next(self._numbers)}__"
 
     def above(self, code: CodeType) -> FunctionType | None:
         """The clone, behind another patch of ours, that runs this trampoline."""
@@ -81,14 +81,14 @@ class Patch:
         # wrapt asks this list's __len__ at each call: nothing in Python is cheaper to ask.
         self._switch: list[None] = [None] if enabled else []
         self._undone = False
+        self._gone = False
 
     @property
     def state(self) -> PatchState:
         """What is in force: `on`, `off`; `foreign` if somebody patched over us; `pinned` if that hinders the undo."""
-        standing = self._stands()
         if self._undone:
-            return "pinned" if self._alive() else "off"
-        return "on" if standing else "foreign"
+            return "off" if self._gone else "pinned"
+        return "on" if self._stands() else "foreign"
 
     def __repr__(self) -> str:
         return f"<Patch {self.target} {self.installer}, {self.state}>"
@@ -104,7 +104,8 @@ class Patch:
         """Take the patch away, or make it a pass-through. Returns whether it is gone."""
         self._undone = True
         self._switch.clear()
-        return self._remove()
+        self._gone = self._remove()
+        return self._gone
 
     def revive(self, *, enabled: bool) -> None:
         """Put a pinned patch to use again."""
@@ -201,7 +202,7 @@ class _Attribute(Patch):
         self._name = name
         self._handler = handler
         self._own = name in vars(owner)
-        self._code = _code(original)
+        self._code = _own_code(original)
         self._wrap(owner, original)
 
     def _wrap(self, owner: object, original: Any) -> None:
@@ -248,7 +249,7 @@ class _Attribute(Patch):
         owner, standing = self._owner(), self._standing()
         if self._undone or not isinstance(owner, type) or type(standing) is Wrapper:
             return False
-        if self._code is None or _code(standing) != self._code:
+        if self._code is None or _own_code(standing) != self._code:
             return False
         self._wrap(owner, standing)
         return True
@@ -422,9 +423,10 @@ def _asked(switch: list[None]) -> Callable[[], bool]:
     return switch.__len__  # type: ignore[return-value]  # 0 and 1 do
 
 
-def _code(original: Any) -> CodeType | None:
-    """The code of a function, also one behind a static or class method."""
-    return getattr(getattr(original, "__func__", original), "__code__", None)
+def _own_code(original: Any) -> CodeType | None:
+    """The code of a function, a static or class method; None for a trampoline, which nobody may keep alive."""
+    code = getattr(getattr(original, "__func__", original), "__code__", None)
+    return None if code is None or is_trampoline(code) else code
 
 
 def _weakly(thing: Any) -> Callable[[], Any]:

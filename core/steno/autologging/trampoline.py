@@ -16,7 +16,10 @@ from types import CodeType, FunctionType
 
 from steno.errors import IntegrationError, shown
 
-__all__ = ["clone", "obstacle", "trampoline"]
+__all__ = ["RESERVED", "clone", "is_trampoline", "obstacle", "trampoline"]
+
+# How the globals that trampolines call are named, before their number.
+RESERVED = "__steno_a"
 
 _TARGET = "__steno_target__"
 _HIDDEN = "__tracebackhide__"
@@ -92,6 +95,11 @@ def trampoline(code: CodeType, name: str) -> CodeType:
         # `types.coroutine` marks a generator's code, and `await` looks for the mark
         co_flags=plain.co_flags | (code.co_flags & inspect.CO_ITERABLE_COROUTINE),
     )
+
+
+def is_trampoline(code: CodeType) -> bool:
+    """Whether this code is one of ours."""
+    return any(name.startswith(RESERVED) for name in code.co_names)
 
 
 def clone(function: FunctionType) -> FunctionType:
