@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -152,7 +153,7 @@ def _padded(low: float, high: float) -> tuple[float, float]:
     if high > low:
         return low, high
     room = abs(low) * 0.1 or 1.0
-    return low - room, high + room
+    return max(low - room, -sys.float_info.max), min(high + room, sys.float_info.max)
 
 
 def _end_rows(ends: Sequence[tuple[int, int]], height: int) -> dict[int, int]:
