@@ -11,11 +11,11 @@ from typing import Any
 
 import nbformat
 import pytest
-from conftest import RunPython
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbclient import NotebookClient
 
+from conftest import RunPython
 from steno.entities import Metric, ParamValue, Run, RunData, RunInfo, RunStatus
 from steno.notebook.card import Best, Card, card_html, card_text, many_html, many_text
 
@@ -78,6 +78,7 @@ CELLS = {
         with steno.start_run():
             pass
     """,
+    "a run": "steno.last_active_run()",
     "silent": """
         steno.autolog(silent=True)
         _ = DecisionTreeClassifier().fit(X, y)
@@ -236,6 +237,14 @@ def test_a_learning_curve_is_drawn(outputs: dict[str, list[Any]]) -> None:
 
     assert card.count("<polyline") == 1
     assert "train-mlogloss" in words(card)
+
+
+def test_a_run_as_a_cells_value_shows_as_its_card(outputs: dict[str, list[Any]]) -> None:
+    """A run that a cell returns is drawn like the card, as the cell's own result."""
+    (result,) = outputs["a run"]
+
+    assert result.output_type == "execute_result"
+    assert "steno-card" in result.data["text/html"]
 
 
 def test_recorded_text_cannot_run_in_the_page(outputs: dict[str, list[Any]]) -> None:

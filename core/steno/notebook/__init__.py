@@ -15,7 +15,7 @@ from typing import Any
 from steno.autologging import control
 from steno.autologging.guard import Guard
 from steno.entities import Run
-from steno.notebook.reading import after_cell
+from steno.notebook.reading import after_cell, run_html
 from steno.plugin import hookimpl
 
 __all__ = ["steno_run_ended"]
@@ -39,6 +39,11 @@ class _Notebook:
         if self._shell is None or self._shell() is not shell:
             self._shell = weakref.ref(shell)
             shell.events.register("post_run_cell", self._after_cell)
+            shell.display_formatter.formatters["text/html"].for_type(Run, self._shown)
+
+    def _shown(self, run: Run) -> str | None:
+        """A run that is the value of a cell shows as its card; where that fails, as its repr."""
+        return self.guard.call("repr", run_html, run)
 
     def _after_cell(self, _result: Any = None) -> None:
         if not self._ids:

@@ -13,7 +13,7 @@ from steno.entities import Run
 from steno.errors import StenoError
 from steno.notebook.card import Best, Card, card_html, card_text, many_html, many_text
 
-__all__ = ["after_cell"]
+__all__ = ["after_cell", "run_html"]
 
 _SHOWN = 5
 _LINES = 3
@@ -95,6 +95,11 @@ def after_cell(runs: Sequence[Run], total: int) -> dict[str, str]:
     cards = [Card(run, curves=reader.curves(run)) for run in _best_first(shown)]
     more, failed = total - len(cards), sum(run.info.status in ("FAILED", "KILLED") for run in recorded)
     return {"text/plain": many_text(cards, more), "text/html": many_html(cards, more, failed)}
+
+
+def run_html(run: Run) -> str:
+    """The card of a run that was asked for, as it is in the user's hands: nothing of it is read again."""
+    return card_html(Card(run, curves=_Reader().curves(run)))
 
 
 def _recorded(run: Run) -> bool:
