@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from steno.store.records import Record
 
-__all__ = ["JournalPosition", "Rejection", "Series", "Store"]
+__all__ = ["Chart", "JournalPosition", "Rejection", "Series", "Store"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,16 @@ class JournalPosition:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """One value that the store did not keep, and why. `logged + rejected == sent`."""
+    """One value that the store did not keep, and why. `logged + rejected == sent`.
+
+    Attributes:
+        count: how many values this speaks for: the points of a curve that was rejected whole.
+    """
 
     run_id: str
     key: str
     reason: str
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,25 @@ class Series:
         """The same as `Metric` entities."""
         rows = zip(self.values.tolist(), self.timestamps.tolist(), self.steps.tolist(), strict=True)
         return [Metric(self.key, value, timestamp, step) for value, timestamp, step in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A metric as a line of few points: arrays of equal length, one entry a bucket of neighbouring points.
+
+    Attributes:
+        steps: int64, the first step of the bucket; ascending.
+        lows: float64, the least value in the bucket, NaN where it has nothing but NaN.
+        highs: float64, the greatest.
+    """
+
+    key: str
+    steps: NDArray[np.int64]
+    lows: NDArray[np.float64]
+    highs: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.steps)
 
 
 class Store(ABC):
@@ -186,6 +210,10 @@ class Store(ABC):
     @abstractmethod
     def metric_history(self, run_id: str, key: str) -> Series:
         """Every point of one metric of one run; empty if it has none."""
+
+    @abstractmethod
+    def chart(self, run_id: str, key: str, points: int = 2000) -> Chart:
+        """One metric of one run drawn with at most `points` values, spikes included: its least and greatest by bucket."""
 
     # -- models
 

@@ -1,0 +1,205 @@
+"""Clauses of a filter as SQL: a test for one run, and where an index allows it, the runs that pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from steno.store.places import INSIDE, Places
+from steno.store.rules import STATUSES
+from steno.store.search import Comparison, holds, like
+from steno.store.sql.keys import Keys
+from steno.store.sql.statements import is_like
+from steno.store.sql.tables import dataset, metric, param, run, run_dataset, tag
+from steno.store.text import VALUE_LENGTH, split
+
+__all__ = ["FEW", "Clause", "clause", "location", "required", "status_name"]
+
+FEW = 5000
+"""So many runs, or distinct values, are fetched to be looked at; with more of them an index is walked."""
+
+Condition = sa.ColumnElement[bool]
+_TABLES = {"metric": metric, "param": param, "tag": tag}
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One comparison, ready to be asked.
+
+    Attributes:
+        comparison: what it says.
+        source: the rows that pass, for the entities that have rows; None for attributes.
+        condition: on a row of `source`, or on the run.
+        negated: a run passes if it has no such row.
+        indexed: whether an index finds the rows.
+    """
+
+    comparison: Comparison
+    condition: Condition
+    source: Any = None
+    negated: bool = False
+    indexed: bool = False
+
+    def test(self, run_id: sa.ColumnElement[int]) -> Condition:
+        """Whether the run of this number passes; for attributes the run's row must be in the query."""
+        if self.source is None:
+            return self.condition
+        row = (
+            sa.select(sa.literal_column("1")).select_from(self.source).where(self.source_run == run_id, self.condition)
+        )
+        found = sa.exists(row.correlate_except(*_tables_in(self.source)))
+        return sa.not_(found) if self.negated else found
+
+    @property
+    def source_run(self) -> sa.ColumnElement[int]:
+        """The column of `source` that names the run."""
+        return _tables_in(self.source)[0].c.run_id  # type: ignore[no-any-return]
+
+    def few_ids(self, connection: sa.Connection) -> set[int] | None:
+        """The runs that pass, if they are few and an index finds them; else None."""
+        if not self.indexed:
+            return None
+        column = run.c.id if self.source is None else self.source_run
+        query = sa.select(column).where(self.condition).limit(FEW + 1)
+        ids = set(connection.execute(query).scalars())
+        return None if len(ids) > FEW else ids
+
+
+def _tables_in(source: Any) -> list[Any]:
+    return [source.left, source.right] if isinstance(source, sa.Join) else [source]
+
+
+def clause(connection: sa.Connection, keys: Keys, places: Places, comparison: Comparison) -> Clause:
+    """The clause of one comparison."""
+    entity = comparison.field.entity
+    if entity == "attribute":
+        indexed = comparison.field.key == "run_id" and comparison.operator in ("=", "in")
+        return Clause(comparison, _on_attribute(connection, places, comparison), indexed=indexed)
+    if entity == "dataset":
+        return _on_dataset(connection, comparison)
+    table = _TABLES[entity].alias()
+    key_id = keys.find(connection, comparison.field.key)
+    mine = table.c.key_id == (-1 if key_id is None else key_id)
+    if comparison.operator == "is null":
+        return Clause(comparison, mine, table, negated=True)
+    if comparison.operator == "is not null":
+        return Clause(comparison, mine, table, indexed=True)
+    if entity == "metric":
+        condition = _on_number(table.c.value, comparison, nan_is_null=True)
+    elif comparison.is_numeric:
+        condition = _on_number(table.c.number, comparison, nan_is_null=False)
+    else:
+        condition = _on_text(connection, table, key_id, comparison)
+    return Clause(comparison, mine & condition, table, indexed=True)
+
+
+def _on_number(column: Any, comparison: Comparison, *, nan_is_null: bool) -> Condition:
+    wanted: Any = comparison.value
+    if isinstance(wanted, float) and math.isnan(wanted):
+        return column.is_(None) if comparison.operator == "=" else column.is_not(None)  # type: ignore[no-any-return]
+    condition = _compared(column, comparison)
+    return condition | column.is_(None) if nan_is_null and comparison.operator == "!=" else condition
+
+
+def _compared(column: Any, comparison: Comparison) -> Condition:
+    wanted: Any = comparison.value
+    made = {
+        "=": column.__eq__,
+        "!=": column.__ne__,
+        "<": column.__lt__,
+        "<=": column.__le__,
+        ">": column.__gt__,
+        ">=": column.__ge__,
+        "in": column.in_,
+        "not in": column.not_in,
+    }[comparison.operator]
+    return made(wanted)  # type: ignore[no-any-return]
+
+
+def _on_text(connection: sa.Connection, table: Any, key_id: int | None, comparison: Comparison) -> Condition:
+    """A test of text that is kept in two columns: `value`, and `rest` beyond 256 characters."""
+    wanted: Any = comparison.value
+    if comparison.operator in ("like", "ilike"):
+        return _on_pattern(connection, table, key_id, wanted, ignore_case=comparison.operator == "ilike")
+    texts = wanted if isinstance(wanted, tuple) else (wanted,)
+    short = [text for text in texts if len(text) <= VALUE_LENGTH]
+    long = [split(text) for text in texts if len(text) > VALUE_LENGTH]
+    is_one = sa.or_(
+        table.c.value.in_(short) & table.c.rest.is_(None),
+        *[(table.c.value == value) & table.c.rest.is_not_distinct_from(rest) for value, rest in long],
+    )
+    return is_one if comparison.operator in ("=", "in") else sa.not_(is_one)
+
+
+def _on_pattern(
+    connection: sa.Connection, table: Any, key_id: int | None, pattern: str, *, ignore_case: bool
+) -> Condition:
+    """LIKE by the distinct values, of which there are mostly few; else by looking at each row."""
+    value, rest = table.c.value, table.c.rest
+    whole_fits = rest.is_not(None) & is_like(connection, value + rest, pattern, ignore_case=ignore_case)
+    distinct = [] if key_id is None else _distinct_values(connection, table.element, key_id)
+    if distinct is None:
+        return sa.or_(rest.is_(None) & is_like(connection, value, pattern, ignore_case=ignore_case), whole_fits)
+    fits = like(pattern, ignore_case=ignore_case)
+    short, cut = [text for text in distinct if fits(text)], [text for text in distinct if len(text) == VALUE_LENGTH]
+    return sa.or_(value.in_(short) & rest.is_(None), value.in_(cut) & whole_fits) if cut else value.in_(short)
+
+
+def _distinct_values(connection: sa.Connection, table: sa.Table, key_id: int) -> list[str] | None:
+    """The distinct values of a key, jumping from one to the next in the index; None if there are many."""
+    first = sa.select(sa.func.min(table.c.value).label("value")).where(table.c.key_id == key_id)
+    seen = first.cte("seen", recursive=True)
+    after = sa.select(sa.func.min(table.c.value)).where(table.c.key_id == key_id, table.c.value > seen.c.value)
+    seen = seen.union_all(sa.select(after.scalar_subquery()).where(seen.c.value.is_not(None)))
+    query = sa.select(seen.c.value).where(seen.c.value.is_not(None)).limit(FEW + 1)
+    values = list(connection.execute(query).scalars())
+    return None if len(values) > FEW else values
+
+
+# ---------------------------------------------------------------- attributes and datasets
+
+
+def location(places: Places) -> sa.ColumnElement[str]:
+    """`Places.told` of a run's location, in SQL."""
+    uri = run.c.artifact_uri
+    inside = sa.func.substr(uri, 1, len(INSIDE)) == INSIDE
+    return sa.case((inside, sa.literal(places.prefix) + sa.func.substr(uri, len(INSIDE) + 1)), else_=uri)
+
+
+def status_name() -> sa.ColumnElement[str]:
+    """The name of a run's status, in SQL."""
+    return sa.case({number: name for name, number in STATUSES.items()}, value=run.c.status)
+
+
+def _on_attribute(connection: sa.Connection, places: Places, comparison: Comparison) -> Condition:
+    key = comparison.field.key
+    if key == "status":
+        return run.c.status.in_([number for name, number in STATUSES.items() if holds(comparison, name)])
+    if key in ("start_time", "end_time"):
+        return _compared(run.c[key], comparison)
+    column: Any = {"run_id": run.c.uuid, "run_name": run.c.name, "user_id": run.c.owner}.get(key)
+    return _on_plain_text(connection, location(places) if column is None else column, comparison)
+
+
+def _on_plain_text(connection: sa.Connection, column: Any, comparison: Comparison) -> Condition:
+    if comparison.operator in ("like", "ilike"):
+        return is_like(connection, column, str(comparison.value), ignore_case=comparison.operator == "ilike")
+    return _compared(column, comparison)
+
+
+def _on_dataset(connection: sa.Connection, comparison: Comparison) -> Clause:
+    used, what = run_dataset.alias(), dataset.alias()
+    column = used.c.context if comparison.field.key == "context" else what.c[comparison.field.key]
+    source = sa.join(used, what, what.c.id == used.c.dataset_id)
+    return Clause(comparison, _on_plain_text(connection, column, comparison), source)
+
+
+def required(clauses: Sequence[Clause]) -> set[tuple[str, str]]:
+    """The fields that every run has which passes all clauses, as (entity, key)."""
+    return {
+        (c.comparison.field.entity, c.comparison.field.key) for c in clauses if c.source is not None and not c.negated
+    }

@@ -1,0 +1,72 @@
+"""Datasets, kept once for all runs, and which run used which."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from steno.store.records import DatasetUsed
+from steno.store.sql.statements import in_pieces, insert_new, replace_values
+from steno.store.sql.tables import dataset, run_dataset
+from steno.store.text import storable
+
+__all__ = ["CONTEXT", "write"]
+
+CONTEXT = "mlflow.data.context"
+_FIELDS = ("name", "digest", "source_type", "source", "schema", "profile")
+
+
+def write(connection: sa.Connection, used: Sequence[tuple[int, DatasetUsed]]) -> None:
+    """Note which runs used which datasets.
+
+    A second use of the same name and digest in a run merges its tags into the first.
+    """
+    if not used:
+        return
+    rows = [{name: _text(getattr(record, name)) for name in _FIELDS} for _, record in used]
+    for row in rows:
+        row["identity"] = hashlib.blake2b(msgspec.msgpack.encode(row), digest_size=32).hexdigest()
+    by_identity = {str(row["identity"]): row for row in rows}
+    connection.execute(insert_new(connection, dataset), [by_identity[name] for name in sorted(by_identity)])
+    numbers: dict[str, int] = {}
+    for piece in in_pieces(list(by_identity)):
+        query = sa.select(dataset.c.identity, dataset.c.id).where(dataset.c.identity.in_(piece))
+        numbers.update({identity: number for identity, number in connection.execute(query)})
+    merged = _present(connection, sorted({run_id for run_id, _ in used}))
+    for (run_id, record), row in zip(used, rows, strict=True):
+        place = run_id, str(row["name"]), str(row["digest"])
+        _number, tags = merged.setdefault(place, (numbers[str(row["identity"])], {}))
+        tags.update({storable(name): storable(value) for name, value in record.tags.items()})
+    touched = {(run_id, str(row["name"]), str(row["digest"])) for (run_id, _), row in zip(used, rows, strict=True)}
+    connection.execute(_upsert(connection), [_row(place[0], *merged[place]) for place in merged if place in touched])
+
+
+def _text(value: str | None) -> str | None:
+    return None if value is None else storable(value)
+
+
+def _present(connection: sa.Connection, run_ids: list[int]) -> dict[tuple[int, str, str], tuple[int, dict[str, str]]]:
+    found = {}
+    for piece in in_pieces(run_ids):
+        query = (
+            sa.select(run_dataset.c.run_id, dataset.c.name, dataset.c.digest, dataset.c.id, run_dataset.c.tags)
+            .join_from(run_dataset, dataset, dataset.c.id == run_dataset.c.dataset_id)
+            .where(run_dataset.c.run_id.in_(piece))
+        )
+        for run_id, name, digest, number, tags in connection.execute(query):
+            found[run_id, name, digest] = number, msgspec.json.decode(tags)
+    return found
+
+
+def _row(run_id: int, dataset_id: int, tags: dict[str, str]) -> dict[str, Any]:
+    text = msgspec.json.encode(tags).decode()
+    return {"run_id": run_id, "dataset_id": dataset_id, "context": tags.get(CONTEXT), "tags": text}
+
+
+def _upsert(connection: sa.Connection) -> sa.Insert:
+    keys = [run_dataset.c.run_id, run_dataset.c.dataset_id]
+    return replace_values(connection, run_dataset, ("context", "tags"), keys)
