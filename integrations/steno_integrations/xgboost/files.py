@@ -33,7 +33,9 @@ def save(model: Any, folder: Path) -> SavedFlavor:
             "xgboost.sklearn; save it yourself with steno.log_artifact(path)"
         )
     try:
-        model.save_model(folder / DATA)
+        # Not the estimator's own `save_model`: it writes an attribute into the user's booster and takes it out again.
+        booster = model.get_booster() if hasattr(model, "get_booster") else model
+        booster.save_model(folder / DATA)
     except NotFittedError as fault:
         raise ModelError(f"{shown(model)} was never fitted: call its fit(X, y) before saving it") from fault
     conf: dict[str, Any] = {
