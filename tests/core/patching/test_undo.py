@@ -1,21 +1,15 @@
-"""Patches: put on, switched, taken off in any order, and nothing is left behind."""
+"""Undo: in any order, under anybody's wrappers, while calls run, and nothing is left behind."""
 
 from __future__ import annotations
 
-import asyncio
-import copy
-import functools
 import gc
 import importlib
-import inspect
-import math
-import pickle
 import sys
 import threading
 import time
 import types
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,102 +17,9 @@ import pytest
 import wrapt
 
 from steno.autologging.patches import PatchJournal
-from steno.errors import IntegrationError, InvalidInputError
+from steno.errors import IntegrationError
 
 Seen = list[tuple[Any, tuple[Any, ...], dict[str, Any]]]
-
-
-LIBRARY = """
-import asyncio, functools
-
-class Model:
-    def fit(self, x, y=None, *, weight=None):
-        return x, y, weight
-
-    @classmethod
-    def load(cls, path):
-        return cls, path
-
-    @staticmethod
-    def check(x):
-        return x
-
-    @property
-    def score(self):
-        return 1
-
-    half = functools.partialmethod(fit, 1)
-
-class Child(Model):
-    pass
-
-def train(data, *, rounds=10):
-    return data, rounds
-
-async def train_later(data):
-    await asyncio.sleep(0)
-    return data
-
-def batches(count):
-    yield from range(count)
-
-async def stream(count):
-    for index in range(count):
-        yield index
-
-def undecorated(function):
-    def inner(*args):
-        return function(*args)
-    return inner
-
-nameless = undecorated(lambda x: x)
-early_copy = train
-"""
-
-
-@pytest.fixture
-def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """An importable module of functions and classes, new for each test."""
-    name = f"library_{tmp_path.name}"
-    (tmp_path / f"{name}.py").write_text(LIBRARY)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    module = importlib.import_module(name)
-    before = dict(vars(module))
-    code = module.train.__code__
-    yield module
-    del sys.modules[name]
-    if module.train is before["train"] and module.train.__code__ is code:
-        assert [each for each in vars(module) if each not in before] == []
-
-
-@pytest.fixture
-def journal() -> Iterator[PatchJournal]:
-    """A journal whose patches are gone after the test."""
-    journal = PatchJournal()
-    yield journal
-    journal.undo()
-    assert journal.patches == ()
-
-
-@pytest.fixture
-def by_attribute(monkeypatch: pytest.MonkeyPatch) -> Iterator[PatchJournal]:
-    """A journal that patches everything by attribute."""
-    monkeypatch.setenv("STENO_PATCH", "attribute")
-    journal = PatchJournal()
-    yield journal
-    journal.undo()
-    assert journal.patches == ()
-
-
-@pytest.fixture(params=["in place", "attribute"])
-def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[PatchJournal]:
-    """A journal of each kind."""
-    if request.param == "attribute":
-        monkeypatch.setenv("STENO_PATCH", "attribute")
-    journal = PatchJournal()
-    yield journal
-    journal.undo()
-    assert journal.patches == ()
 
 
 def noting(seen: Seen) -> Callable[..., Any]:
@@ -142,57 +43,6 @@ def redirecting_to_theirs() -> types.CodeType:
     return function.__code__
 
 
-def test_a_handler_gets_the_instance_apart(library: Any, either: PatchJournal) -> None:
-    """A method's handler gets `self`, a class method's the class, all others None, and never among the arguments."""
-    seen: Seen = []
-    for owner, name in ((library.Model, "fit"), (library.Model, "load"), (library.Model, "check"), (library, "train")):
-        either.install(owner, name, noting(seen), label="test")
-    model, x = library.Model(), object()
-    assert model.fit(x, weight=2) == (x, None, 2)
-    assert library.Model.fit(model, x, 1) == (x, 1, None)
-    assert library.Child.load("p") == (library.Child, "p")
-    assert model.check(x) is x
-    assert library.train(x, rounds=3) == (x, 3)
-    # a trampoline binds the arguments as the function would: by position, with the defaults filled in
-    bound = either.patches[0].installer == "in place"
-    assert seen == [
-        (model, (x, None) if bound else (x,), {"weight": 2}),
-        (model, (x, 1), {"weight": None} if bound else {}),
-        (library.Child, ("p",), {}),
-        (None, (x,), {}),
-        (None, (x,), {"rounds": 3}),
-    ]
-
-
-def test_arguments_and_results_pass_by_identity(library: Any, either: PatchJournal) -> None:
-    """The original gets the user's very objects and the user gets its very result, or its very error."""
-    either.install(library.Model, "fit", noting([]), label="test")
-    x, y, weight = [], {}, object()  # type: tuple[list[int], dict[str, int], object]
-    result = library.Model().fit(x, y, weight=weight)
-    assert (result[0] is x, result[1] is y, result[2] is weight) == (True, True, True)
-    with pytest.raises(TypeError, match=r"^Model\.fit\(\) missing 1 required positional argument: 'x'$"):
-        library.Model().fit()
-
-
-def test_a_call_without_an_instance_fails_as_it_always_did(library: Any, journal: PatchJournal) -> None:
-    """None as `self`, and no `self` at all, reach the original function unchanged."""
-    journal.install(library.Model, "fit", noting([]), label="test")
-    assert library.Model.fit(None, 1) == (1, None, None)
-    with pytest.raises(TypeError, match="missing 2 required positional arguments: 'self' and 'x'"):
-        library.Model.fit()
-
-
-def test_copies_made_earlier_are_patched(library: Any, journal: PatchJournal) -> None:
-    """A function imported by name before the patch is patched, and is the same object as before."""
-    seen: Seen = []
-    before = library.train
-    patch = journal.install(library, "train", noting(seen), label="test")
-    assert library.early_copy(1) == (1, 10)
-    assert seen == [(None, (1,), {"rounds": 10})]
-    assert library.train is before
-    assert repr(patch).endswith(":train in place, on>")
-
-
 def test_undo_leaves_nothing(library: Any, either: PatchJournal) -> None:
     """After an undo every function, class and module is exactly what it was, and a second undo does nothing."""
     owners = (library, library.Model, library.Child)
@@ -214,46 +64,6 @@ def test_undo_leaves_nothing(library: Any, either: PatchJournal) -> None:
     assert [dict(vars(owner)) for owner in owners] == before
     assert (library.train.__code__, library.Model.fit.__code__) == codes
     assert reserved(library) == []
-
-
-def test_an_inherited_method_is_patched_for_that_class_alone(library: Any, journal: PatchJournal) -> None:
-    """Patching `Child.fit`, inherited from `Model`, touches neither `Model` nor leaves a shadow on `Child`."""
-    seen: Seen = []
-    patch = journal.install(library.Child, "fit", noting(seen), label="test")
-    assert patch.installer == "attribute"
-    child = library.Child()
-    library.Model().fit(1)
-    child.fit(2)
-    assert seen == [(child, (2,), {})]
-    journal.undo()
-    assert "fit" not in vars(library.Child)
-
-
-def test_the_switch_holds_at_the_next_call(library: Any, either: PatchJournal) -> None:
-    """With `enabled` off a call goes straight to the original; on again, the handler is back, with no repatching."""
-    seen: Seen = []
-    either.install(library.Model, "fit", noting(seen), label="test")
-    model = library.Model()
-    either.enabled = False
-    assert model.fit(1) == (1, None, None)
-    either.install(library.Model, "check", noting(seen), label="test")
-    assert model.check(1) == 1
-    assert (seen, either.enabled) == ([], False)
-    either.enabled = True
-    model.fit(2)
-    model.check(3)
-    assert len(seen) == 2
-
-
-def test_one_function_has_one_patch(library: Any, either: PatchJournal) -> None:
-    """Patching again, also through another name of the same function, gives the patch that is there."""
-    seen: Seen = []
-    first = either.install(library, "train", noting(seen), label="first")
-    assert either.install(library, "train", noting(seen), label="second") is first
-    if first.installer == "in place":
-        assert either.install(library, "early_copy", noting(seen), label="third") is first
-    library.train(1)
-    assert len(seen) == 1
 
 
 def test_a_foreign_wrapper_on_top_survives_the_undo(library: Any, journal: PatchJournal) -> None:
@@ -368,49 +178,6 @@ def test_a_transaction_is_all_or_nothing(library: Any, either: PatchJournal) -> 
     assert len(set(vars(library)) - names) == (1 if second.installer == "in place" else 0)
 
 
-def test_what_is_no_function_is_refused(library: Any, journal: PatchJournal) -> None:
-    """Properties, classes, built-in types and missing names are refused with a message, and nothing is changed."""
-    for owner, name, text in (
-        (library.Model, "score", "is <property"),
-        (library.Model, "half", "not a function that can be patched"),
-        (library, "Model", "not a function that can be patched"),
-        (dict, "get", "accepts no new attributes"),
-        (object(), "__str__", "accepts no new attributes"),
-        (library.Model, "nothing", r"Model\.nothing does not exist"),
-    ):
-        with pytest.raises(IntegrationError, match=text):
-            journal.install(owner, name, noting([]), label="test")
-    assert (journal.patches, reserved(library)) == ((), [])
-
-
-def test_functions_without_python_code_are_patched_by_attribute(journal: PatchJournal) -> None:
-    """A C function of a module and a cached function get the wrapper on their owner, and come back."""
-    seen: Seen = []
-    owner = types.SimpleNamespace(cached=functools.lru_cache(lambda x: x), ufunc=math.hypot)
-    c_function = math.hypot
-    for where, name in ((math, "hypot"), (owner, "cached"), (owner, "ufunc")):
-        assert journal.install(where, name, noting(seen), label="test").installer == "attribute"
-    assert (math.hypot(3, 4), owner.cached(1), owner.ufunc(3, 4)) == (5, 1, 5)
-    assert [each[0] for each in seen] == [None, None, None]
-    assert pickle.loads(pickle.dumps(math.hypot))(3, 4) == 5
-    journal.undo()
-    assert math.hypot is c_function
-
-
-def test_one_instance_can_be_patched(library: Any, journal: PatchJournal) -> None:
-    """A method patched on an instance is patched there alone, and the instance's own attributes come back empty."""
-    seen: Seen = []
-    one, other = library.Model(), library.Model()
-    journal.install(one, "fit", noting(seen), label="test")
-    one.fit(1)
-    other.fit(2)
-    assert seen == [(one, (1,), {})]
-    assert "fit" not in vars(pickle.loads(pickle.dumps(other)))
-    assert pickle.loads(pickle.dumps(one)).fit(3) == (3, None, None)
-    journal.undo()
-    assert vars(one) == {}
-
-
 def test_a_class_pickled_by_value_is_patched_by_attribute_and_not_kept_alive(journal: PatchJournal) -> None:
     """A class made inside a function keeps its function objects, and goes away when the user lets go of it."""
 
@@ -463,23 +230,6 @@ def test_reapply_patches_a_function_that_was_reloaded(library: Any, journal: Pat
     assert (library.train(1), len(seen), reserved(library)) == (("new", 1, 10), 1, [])
 
 
-def test_coroutines_and_generators_run_under_their_handler(library: Any, either: PatchJournal) -> None:
-    """Coroutines, generators and async generators stay what they are, and their handler is called."""
-    seen: Seen = []
-    for name in ("train_later", "batches", "stream"):
-        either.install(library, name, noting(seen), label="test")
-
-    async def main() -> list[int]:
-        return [await library.train_later(7), *[x async for x in library.stream(2)]]
-
-    assert asyncio.run(main()) == [7, 0, 1]
-    assert list(library.batches(3)) == [0, 1, 2]
-    assert len(seen) == 3
-    assert inspect.iscoroutinefunction(library.train_later)
-    assert inspect.isgeneratorfunction(library.batches)
-    assert inspect.isasyncgenfunction(library.stream)
-
-
 def test_a_generator_started_before_the_undo_goes_on(library: Any, journal: PatchJournal) -> None:
     """A generator that was made while patched runs to its end after the undo, and then our last name is gone."""
     journal.install(library, "batches", noting([]), label="test")
@@ -489,35 +239,6 @@ def test_a_generator_started_before_the_undo_goes_on(library: Any, journal: Patc
     assert list(made) == [0, 1]
     del made
     assert reserved(library) == []
-
-
-def test_a_function_without_a_name_of_its_own_is_patched(library: Any, journal: PatchJournal) -> None:
-    """A function that some decorator made and never named is patched where it stands."""
-    seen: Seen = []
-    journal.install(library, "nameless", noting(seen), label="test")
-    assert (library.nameless(4), seen) == (4, [(None, (4,), {})])
-
-
-@pytest.mark.parametrize("name", ["fit", "load", "check"])
-def test_bound_methods_pickle_and_copy(library: Any, either: PatchJournal, name: str) -> None:
-    """While patched, `model.fit`, `Model.load` and `Model.check` pickle, copy and deep-copy as ever."""
-    either.install(library.Model, name, noting([]), label="test")
-    method = getattr(library.Model(), name)
-    for made in (pickle.loads(pickle.dumps(method)), copy.copy(method), copy.deepcopy(method)):
-        assert made("x") == method("x")
-    if name == "fit":
-        assert copy.deepcopy(method).__self__ is not method.__self__
-    assert pickle.loads(pickle.dumps(getattr(library.Model, name))) == getattr(library.Model, name)
-    assert b"steno.autologging" not in pickle.dumps(method)
-
-
-def test_functions_pickle_by_reference(library: Any, either: PatchJournal) -> None:
-    """While patched, a module's function pickles by its name, and holds no trace of us."""
-    either.install(library, "train", noting([]), label="test")
-    data = pickle.dumps(library.train)
-    assert pickle.loads(data) is library.train
-    assert b"steno.autologging" not in data
-    assert copy.copy(library.train) is copy.deepcopy(library.train) is library.train
 
 
 def test_a_thousand_toggles_under_four_calling_threads(library: Any, journal: PatchJournal) -> None:
@@ -555,13 +276,6 @@ def test_a_thousand_toggles_under_four_calling_threads(library: Any, journal: Pa
         sys.setswitchinterval(interval)
     assert (wrong, min(calls) > 0) == ([], True)
     assert (library.train.__code__ is code, reserved(library), journal.patches) == (True, [], ())
-
-
-def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """STENO_PATCH with an unknown word is refused, with the words it may have."""
-    monkeypatch.setenv("STENO_PATCH", "wrapt")
-    with pytest.raises(InvalidInputError, match=r"'wrapt' \(str\), accepted are 'in place' and 'attribute'"):
-        PatchJournal()
 
 
 def test_a_module_that_is_reloaded_can_be_patched_again(
