@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steno.errors import ModelError
+from steno.errors import InvalidInputError, ModelError
 
 xgboost = pytest.importorskip("xgboost")
 
@@ -137,3 +137,26 @@ def test_what_cannot_be_saved_says_why(model: Any, folder: Path) -> None:
     """An object that is no model, or one that was never fitted, gives an error with what to do."""
     with pytest.raises(ModelError, match=r"accepted are|call its fit"):
         XGBoost().saver(model, folder)
+
+
+def test_a_file_that_is_no_model_says_so(folder: Path) -> None:
+    """Data that xgboost cannot read is an error of ours, with xgboost's own behind it."""
+    (folder / "model.ubj").write_bytes(b"no model")
+    with pytest.raises(ModelError, match=r"xgboost cannot read .*model\.ubj"):
+        XGBoost().loader(folder, {"data": "model.ubj"})
+
+
+def test_the_format_is_xgboosts_binary_json_unless_asked(folder: Path) -> None:
+    """`model_format="json"` writes text; any other word is refused."""
+    model, integration = xgboost.XGBRegressor(n_estimators=2).fit(X, Y), XGBoost()
+    saved = integration.saver(model, folder, model_format="json")
+
+    assert (saved.conf["data"], saved.conf["model_format"]) == ("model.json", "json")
+    assert (integration.loader(folder, saved.conf).predict(X) == model.predict(X)).all()
+    with pytest.raises(InvalidInputError, match="accepted are ubj and json"):
+        integration.saver(model, folder, model_format="pickle")
+
+
+def test_loading_runs_no_code(folder: Path) -> None:
+    """A model of xgboost's needs no trust, whatever its folder says."""
+    assert XGBoost().runs_code(folder, {"data": "model.pkl"}) is False

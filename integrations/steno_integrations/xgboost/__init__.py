@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from steno.plugin import Call, Integration, RunHandle, SavedFlavor, classes, hookimpl, observe, option, predicts, train
 from steno_integrations.xgboost import data, files, params
@@ -26,7 +26,7 @@ class XGBoost(Integration):
     """The integration of xgboost."""
 
     name, requires, owns = "xgboost", "xgboost>=2.1", ("xgboost",)
-    model_argument: ClassVar[str] = "xgb_model"
+    model_argument = "xgb_model"
 
     importance_types: tuple[str, ...] = option(
         ("weight", "gain", "cover", "total_gain", "total_cover"), "which feature importances to record"
@@ -137,13 +137,14 @@ class XGBoost(Integration):
 
     # -- models
 
-    def saver(self, model: Any, folder: Path) -> SavedFlavor:
-        """Write a `Booster` or one of the scikit-learn classes in xgboost's own binary JSON.
+    def saver(self, model: Any, folder: Path, model_format: str = "ubj") -> SavedFlavor:
+        """Write a `Booster` or one of the scikit-learn classes in xgboost's own binary JSON, or in plain JSON.
 
         Raises:
             ModelError: if the object is neither, or was never fitted.
+            InvalidInputError: if `model_format` is neither "ubj" nor "json".
         """
-        return files.save(model, folder)
+        return files.save(model, folder, model_format)
 
     def loader(self, folder: Path, conf: Mapping[str, Any]) -> Any:
         """Read a model back as the class that it was.
@@ -152,6 +153,11 @@ class XGBoost(Integration):
             ModelError: if the class is not xgboost's nor one that the program has imported.
         """
         return files.load(folder, conf)
+
+    def runs_code(self, folder: Path, conf: Mapping[str, Any]) -> bool:
+        """Never: xgboost reads numbers and text, and a class is only looked up among those that are imported."""
+        del folder, conf
+        return False
 
     def predictor(self, model: Any) -> Any:
         """`predict` of the estimators; for a booster, one that makes the `DMatrix`."""

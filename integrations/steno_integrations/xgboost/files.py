@@ -8,20 +8,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from steno.errors import ModelError, shown
+from steno.errors import InvalidInputError, ModelError, shown
 from steno.plugin import SavedFlavor
 from steno_integrations.xgboost.params import of_estimator, qualified
 
 __all__ = ["load", "predictor", "save"]
 
-DATA = "model.ubj"
+FORMATS = ("ubj", "json")
 
 
-def save(model: Any, folder: Path) -> SavedFlavor:
+def save(model: Any, folder: Path, model_format: str) -> SavedFlavor:
     """Write a booster or an estimator into `folder`.
 
     Raises:
         ModelError: if the object is neither, or was never fitted.
+        InvalidInputError: if the format is none of xgboost's.
     """
     import xgboost  # noqa: PLC0415  the framework
     from sklearn.exceptions import NotFittedError  # noqa: PLC0415  what its estimators raise
@@ -32,25 +33,30 @@ def save(model: Any, folder: Path) -> SavedFlavor:
             f"integration 'xgboost' cannot save {shown(model)}: accepted are xgboost.Booster and the classes of "
             "xgboost.sklearn; save it yourself with steno.log_artifact(path)"
         )
+    if model_format not in FORMATS:
+        raise InvalidInputError(
+            f"model_format is {shown(model_format)}, accepted are {' and '.join(FORMATS)}: write model_format='ubj'"
+        )
+    data = f"model.{model_format}"
     try:
         # Not the estimator's own `save_model`: it writes an attribute into the user's booster and takes it out again.
         booster = model.get_booster() if hasattr(model, "get_booster") else model
-        booster.save_model(folder / DATA)
+        booster.save_model(folder / data)
     except NotFittedError as fault:
         raise ModelError(f"{shown(model)} was never fitted: call its fit(X, y) before saving it") from fault
     conf: dict[str, Any] = {
         "xgb_version": xgboost.__version__,
-        "data": DATA,
+        "data": data,
         # A class of the user's own comes back as the class of xgboost's that it extends.
         "model_class": qualified(cls),
-        "model_format": "ubj",
+        "model_format": model_format,
         "code": None,
     }
     if hasattr(model, "get_booster"):
         conf["model_params"] = _constructor_arguments(model)
     return SavedFlavor(
         conf=conf,
-        python_function={"loader_module": "mlflow.xgboost", "data": DATA},
+        python_function={"loader_module": "mlflow.xgboost", "data": data},
         requirements=("xgboost", "scikit-learn") if "model_params" in conf else ("xgboost",),
         runs_code=False,
         model_class=qualified(type(model)),
@@ -78,14 +84,23 @@ def load(folder: Path, conf: Mapping[str, Any]) -> Any:
     """Read the model of a folder that `save` or MLflow wrote.
 
     Raises:
-        ModelError: if the data lies outside the folder, or the class is neither xgboost's nor imported already.
+        ModelError: if the data lies outside the folder or cannot be read, or the class is neither xgboost's nor
+            imported already.
     """
-    path = (folder / str(conf.get("data", DATA))).resolve()
+    from xgboost.core import XGBoostError  # noqa: PLC0415  the framework
+
+    path = (folder / str(conf.get("data", "model.ubj"))).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise ModelError(f"model {folder} names the data file {shown(conf.get('data'))}, which is outside of it")
     cls = _model_class(str(conf.get("model_class", "xgboost.core.Booster")))
     model = cls(**_accepted(cls, conf.get("model_params") or {}))
-    model.load_model(path)
+    try:
+        model.load_model(path)
+    except (XGBoostError, OSError) as fault:
+        raise ModelError(
+            f"xgboost cannot read {str(path)!r} ({str(fault).strip().splitlines()[-1]}), accepted is what its own "
+            "save_model wrote: look into the folder, or train the model again"
+        ) from fault
     return model
 
 
