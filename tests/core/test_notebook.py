@@ -292,7 +292,9 @@ def test_the_card_reads_well_without_its_style() -> None:
     assert words(card_html(card)) == (
         "calm-otter Forest finished in 0.12 s acc 0.951 ▲ 0.011 loss 0.3 ▲ 0.1 1 param depth 4"
     )
-    assert card_text(card) == "steno: calm-otter finished · Forest · 0.12 s · acc 0.951 (+0.011 vs best) · loss 0.3 (+0.1 vs best)"
+    assert card_text(card) == (
+        "steno: calm-otter finished · Forest · 0.12 s · acc 0.951 (+0.011 vs best) · loss 0.3 (+0.1 vs best)"
+    )
 
 
 def test_a_rise_of_a_loss_is_bad_and_of_a_score_is_good() -> None:

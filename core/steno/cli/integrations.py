@@ -43,8 +43,9 @@ def integrations(load: bool, as_json: bool) -> None:
     """
     steno.autolog(silent=True)
     if load:
-        for name in steno.status():
-            _load(name)
+        for row in steno.status().values():
+            if row.state == "waiting" and row.options is not None:  # a plugin without a framework has no options
+                _load(row.name)
     status = steno.status()
     if as_json:
         print_json(status.to_json())

@@ -17,7 +17,7 @@ from steno.errors import StenoError
 __all__ = ["CommandFailed", "main"]
 
 _COMMANDS = {
-    "demo": ("steno.cli.demo", "Train real models of two frameworks and look at what was recorded."),
+    "demo": ("steno.cli.demo", "Train real models and look at what was recorded."),
     "runs": ("steno.cli.runs", "List, show and compare runs."),
     "experiments": ("steno.cli.experiments", "List experiments."),
     "integrations": ("steno.cli.integrations", "Show what autolog() watches here, and why."),
@@ -64,7 +64,7 @@ class _LazyGroup(click.Group):
             raise CommandFailed(str(error)) from error
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--store", metavar="URI", help="Which store to read; the current project's unless given.")
 @click.version_option(steno.__version__, prog_name="steno", message="%(prog)s %(version)s")
 def main(store: str | None) -> None:

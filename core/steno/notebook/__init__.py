@@ -67,7 +67,7 @@ _notebook = _Notebook()
 def steno_run_ended(run: Run) -> None:
     """Remember the run for the card of the cell that is running, if a notebook or an IPython terminal is."""
     shell = _running_shell()
-    if shell is not None and not control.settings().silent:
+    if shell is not None and not control.silent():
         _notebook.ended(run, shell)
 
 
