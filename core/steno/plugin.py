@@ -357,6 +357,7 @@ class Integration:
         name: the framework's import name, also the entry point's name.
         requires: requirement string, checked when the framework arrives; "" for any version.
         owns: top packages whose classes this plugin answers for, so that two plugins never record one training.
+        model_argument: the name under which `save_model` and `log_model` also take the model, such as "sk_model".
         seams: collected from the class body.
         options_declared: collected from the class body; every integration has the common ones below.
     """
@@ -364,6 +365,7 @@ class Integration:
     name: ClassVar[str] = ""
     requires: ClassVar[str] = ""
     owns: ClassVar[tuple[str, ...]] = ()
+    model_argument: ClassVar[str] = "model"
     api: ClassVar[int] = 1
 
     seams: ClassVar[tuple[Seam, ...]] = ()
@@ -399,6 +401,15 @@ class Integration:
             conf: the flavor's block of the MLmodel file.
         """
         raise ModelError(f"integration {self.name!r} cannot load {folder} ({dict(conf)}): it has no loader")
+
+    def runs_code(self, folder: Path, conf: Mapping[str, Any]) -> bool:
+        """Whether `loader` would run code out of this folder; asked before it is called.
+
+        True unless overridden: such a model loads from the local store, and from elsewhere with `trust=True`. Whoever
+        says False must not believe what the folder says about itself, but know that its reader runs nothing.
+        """
+        del folder, conf
+        return True
 
     def predictor(self, model: Any) -> Callable[[Any], Any]:
         """The function behind `steno.pyfunc.load_model(...).predict`; `model.predict` unless overridden."""
