@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,16 +11,16 @@ import numpy as np
 
 from steno.plugin import Call, Integration, SavedFlavor, classes, hookimpl, metric, predicts, quiet, train
 from steno_integrations.sklearn import learned, saving, searches
+from steno_integrations.sklearn.batches import Batches
 from steno_integrations.sklearn.kinds import behind, kind_of
 from steno_integrations.sklearn.parameters import params_of, readable
 from steno_integrations.sklearn.scores import Scores
-from steno_integrations.sklearn.training import Trained, count_rows, first_rows, measure, predict_first
+from steno_integrations.sklearn.training import Trained, count_rows, measure, predict_first, sample_for_signature
 
 __all__ = ["ScikitLearn", "steno_integrations"]
 
 ESTIMATOR = "sklearn.base:BaseEstimator"
 VALIDATION = "sklearn.model_selection._validation"
-_RUNS_REMEMBERED = 1000
 
 Training = Generator[None, Any, str | None]
 
@@ -34,7 +32,7 @@ class ScikitLearn(Integration):
     model_argument: ClassVar[str] = "sk_model"
 
     def __init__(self) -> None:
-        self._counts = _Counts()
+        self._batches = Batches()
 
     # -- trainings
 
@@ -44,10 +42,13 @@ class ScikitLearn(Integration):
         estimator = call.self
         if kind_of(estimator) == "preprocessing":
             return "preprocessing"
+        if call.function.__name__ == "partial_fit" and self._batches.seen(estimator):
+            return "partial_fit goes on with a model that has its run"
         trained = _trained(call)
+        run = call.run
         _begin(call, estimator, trained.X, trained.y)
         yield
-        run = call.run
+        self._batches.begin(estimator, run if call.function.__name__ == "partial_fit" else None)
         with run.step("learned"):
             run.metrics(learned.figures(estimator))
         with run.step("curves"):
@@ -131,6 +132,9 @@ class ScikitLearn(Integration):
         "sklearn.ensemble._base:_fit_single_estimator?",
         "sklearn.ensemble._bagging:_parallel_build_estimators?",
         "sklearn.multiclass:_fit_binary?",
+        "sklearn.multiclass:_fit_ovo_binary?",
+        "sklearn.calibration:_fit_classifier_calibrator_pair?",
+        "sklearn.model_selection._classification_threshold:_fit_and_score_over_thresholds?",
         "sklearn.multioutput:_fit_estimator?",
     )
 
@@ -144,19 +148,14 @@ class ScikitLearn(Integration):
     @metric("sklearn.metrics:*")
     def score_of_prediction(self, call: Call, result: Any) -> None:
         """A function of `sklearn.metrics` on a prediction: `<function>_<data>`."""
-        self._record(call, getattr(call.function, "__name__", "metric"), result)
+        run: Any = call.run
+        run.scored(getattr(call.function, "__name__", "metric"), call.source, result)
 
     @metric(classes(ESTIMATOR, methods=("score",)))
     def score_of_model(self, call: Call, result: Any) -> None:
         """`model.score(X, y)`: `<class>_score_<data>`."""
-        self._record(call, f"{type(call.self).__name__}_score", result)
-
-    def _record(self, call: Call, name: str, result: Any) -> None:
-        if isinstance(result, (bool, np.bool_)) or not isinstance(result, (int, float, np.number)):
-            return
-        run, source = call.run, call.source
-        times = self._counts.next(run.run_id, f"{name}_{source}")
-        run.metric(f"{name}_{source}" if times == 1 else f"{name}-{times}_{source}", float(result))
+        run: Any = call.run
+        run.scored(f"{type(call.self).__name__}_score", call.source, result)
 
     # -- models
 
@@ -167,23 +166,6 @@ class ScikitLearn(Integration):
     def loader(self, folder: Path, conf: Mapping[str, Any]) -> Any:
         """Read an estimator that we or MLflow wrote."""
         return saving.load(folder, conf)
-
-
-class _Counts:
-    """How often a metric was scored in a run, so that a second score does not replace the first."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._runs: OrderedDict[str, dict[str, int]] = OrderedDict()
-
-    def next(self, run_id: str, name: str) -> int:
-        with self._lock:
-            names = self._runs.setdefault(run_id, {})
-            self._runs.move_to_end(run_id)
-            while len(self._runs) > _RUNS_REMEMBERED:
-                self._runs.popitem(last=False)
-            names[name] = names.get(name, 0) + 1
-            return names[name]
 
 
 def _trained(call: Call) -> Trained:
@@ -260,7 +242,7 @@ def _model(call: Call, trained: Trained, prediction: Any) -> None:
     with run.step("model"):
         sample = None
         if call.options["log_models"] and count_rows(trained.X):
-            sample = first_rows(trained.X)
+            sample = sample_for_signature(trained.X)
             if prediction is None and call.options["log_model_signatures"]:
                 with run.step("signature"):
                     prediction = predict_first(estimator, trained.X)

@@ -16,7 +16,7 @@ from steno_integrations.sklearn.forests import predict_forest
 from steno_integrations.sklearn.kinds import behind, inner, kind_of
 from steno_integrations.sklearn.scores import Scores, classification, regression
 
-__all__ = ["MOST_ROWS", "SAMPLE_ROWS", "Trained", "count_rows", "first_rows", "measure", "predict_first"]
+__all__ = ["MOST_ROWS", "Trained", "count_rows", "first_rows", "measure", "predict_first", "sample_for_signature"]
 
 MOST_ROWS = 100_000
 SAMPLE_ROWS = 5
@@ -67,6 +67,11 @@ def first_rows(data: Any, rows: int = SAMPLE_ROWS) -> Any:
     if hasattr(data, "tocsr") and not hasattr(data, "indptr"):  # COO and DIA have no rows to slice
         return data.tocsr()[:rows]
     return data[:rows]
+
+
+def sample_for_signature(X: Any) -> Any:
+    """What the columns of a model's input are inferred from: all of a frame, since any row may hold the first gap."""
+    return X if hasattr(X, "columns") else first_rows(X)
 
 
 def measure(run: RunHandle, trained: Trained) -> tuple[Scores, Any] | None:
