@@ -213,7 +213,7 @@ class Store(ABC):
 
     @abstractmethod
     def chart(self, run_id: str, key: str, points: int = 2000) -> Chart:
-        """One metric of one run drawn with at most `points` values, spikes included: its least and greatest by bucket."""
+        """One metric of one run as at most `points` values, spikes included: least and greatest by bucket."""
 
     # -- models
 

@@ -24,7 +24,7 @@ def transposed(records: Sequence[MetricRecord], rejections: list[Rejection]) -> 
     Stretches of equal shape are turned over at C speed. What no column can hold (a step beyond 64 bits, a value that
     is no number) goes to `rejections`; the other points of its stretch are kept.
     """
-    out = _Out()
+    out: _Out = {}
     at, end = 0, len(records)
     while at < end:
         first = records[at]
@@ -44,15 +44,7 @@ def transposed(records: Sequence[MetricRecord], rejections: list[Rejection]) -> 
     return {key: columns for key, columns in out.items() if columns[0]}
 
 
-class _Out(dict[tuple[str, str], SeriesColumns]):
-    def __missing__(self, key: tuple[str, str]) -> SeriesColumns:
-        columns = array("q"), array("q"), array("d")
-        run_id, name = key
-        clean = run_id, storable(name)
-        if clean != key:
-            columns = self[clean]
-        self[key] = columns
-        return columns
+_Out: TypeAlias = dict[tuple[str, str], SeriesColumns]
 
 
 def _same_shape(record: MetricRecord, run_id: str, shape: list[str]) -> bool:
@@ -96,7 +88,8 @@ def _extend(
     out: _Out,
     rejections: list[Rejection],
 ) -> None:
-    columns = out[key]
+    run_id, name = key
+    columns = out.setdefault((storable(run_id), storable(name)), (array("q"), array("q"), array("d")))
     try:
         new = array("q", steps), array("q", timestamps), array("d", values)
     except (TypeError, ValueError, OverflowError):
@@ -105,8 +98,9 @@ def _extend(
             if refused is not None:
                 rejections.append(refused)
                 continue
-            for column, item in zip(columns, (step, timestamp, float(value)), strict=True):
-                column.append(item)  # type: ignore[arg-type]
+            columns[0].append(step)
+            columns[1].append(timestamp)
+            columns[2].append(float(value))
         return
     columns[0].extend(new[0])
     columns[1].extend(new[1])

@@ -27,7 +27,6 @@ from steno.entities import (
     RunInfo,
     RunInputs,
     RunOutputs,
-    RunStatus,
     ViewType,
 )
 from steno.errors import AlreadyExistsError, NotFoundError, shown
@@ -209,7 +208,8 @@ class MemoryStore(Store):
         """See `Store.get_experiment_by_name`."""
         named = [item for item in self._experiments.values() if item.name == storable(name)]
         active = [item for item in named if item.lifecycle_stage == "active"]
-        return (active or sorted(named, key=lambda item: -self._deleted.index(item.experiment_id)) or [None])[0]
+        named = active or sorted(named, key=lambda item: -self._deleted.index(item.experiment_id))
+        return named[0] if named else None
 
     def search_experiments(
         self,
@@ -359,13 +359,13 @@ def _latest(points: Sequence[Metric]) -> Metric:
 def _update(run: _Run, record: RunUpdated) -> list[Rejection]:
     info = run.info
     if record.status in rules.STATUSES:
-        info = replace(info, status=cast("RunStatus", record.status))
+        info = replace(info, status=record.status)
     if record.end_time is not None and rules.is_int64(record.end_time):
         info = replace(info, end_time=None if record.end_time == -1 else record.end_time)
     if record.name is not None:
         info = replace(info, run_name=storable(record.name))
     if record.lifecycle_stage in rules.STAGES:
-        info = replace(info, lifecycle_stage=cast("LifecycleStage", record.lifecycle_stage))
+        info = replace(info, lifecycle_stage=record.lifecycle_stage)
     run.info = info
     return rules.refused_update(record)
 

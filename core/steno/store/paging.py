@@ -71,7 +71,7 @@ def read_token(search: bytes, text: str | None, terms: int) -> Position | None:
     if not text:
         return None
     wrong = InvalidInputError(
-        f"page_token is {shown(text, 40)}, which is no token of this search: pass the `token` of the page before, "
+        f"page_token is {shown(text)}, which is no token of this search: pass the `token` of the page before, "
         "with the same filter, order and experiments"
     )
     try:
@@ -113,6 +113,7 @@ def page_of(
     compare = comparison(order)
     start = read_token(search, page_token, len(order))
     rest = [item for item in items if start is None or compare(item[0], start) > 0]
-    rest.sort(key=functools.cmp_to_key(lambda left, right: compare(left[0], right[0])))
+    by_place = functools.cmp_to_key(compare)
+    rest.sort(key=lambda item: by_place(item[0]))
     page = rest[:size]
     return Page([item for _, item in page], token(search, page[-1][0]) if len(rest) > size else None)

@@ -30,7 +30,7 @@ class _Record(msgspec.Struct, frozen=True, array_like=True, tag_field="t", gc=Fa
     run_id: str
 
 
-class RunCreated(_Record, tag=1):
+class RunCreated(_Record, frozen=True, tag=1):
     """A run was opened. Applying it twice changes nothing."""
 
     experiment_id: str
@@ -41,7 +41,7 @@ class RunCreated(_Record, tag=1):
     tags: dict[str, str] = {}
 
 
-class RunUpdated(_Record, tag=2):
+class RunUpdated(_Record, frozen=True, tag=2):
     """The fields that are not None changed. `end_time` of -1 clears it (a resumed run)."""
 
     status: str | None = None
@@ -50,7 +50,7 @@ class RunUpdated(_Record, tag=2):
     lifecycle_stage: str | None = None
 
 
-class Point(_Record, tag=3):
+class Point(_Record, frozen=True, tag=3):
     """One point of one metric: the hot path of `log_metric`."""
 
     key: str
@@ -59,7 +59,7 @@ class Point(_Record, tag=3):
     timestamp: int
 
 
-class Points(_Record, tag=4):
+class Points(_Record, frozen=True, tag=4):
     """One point of several metrics at the same step and time."""
 
     values: dict[str, float]
@@ -67,7 +67,7 @@ class Points(_Record, tag=4):
     timestamp: int
 
 
-class Curve(_Record, tag=5):
+class Curve(_Record, frozen=True, tag=5):
     """Many points of one metric: three columns of equal length."""
 
     key: str
@@ -76,25 +76,25 @@ class Curve(_Record, tag=5):
     timestamps: list[int]
 
 
-class Params(_Record, tag=6):
+class Params(_Record, frozen=True, tag=6):
     """Params: text and kind (`steno.entities.ParamKind`) by key. The first value of a key stays."""
 
     values: dict[str, tuple[str, str]]
 
 
-class Tags(_Record, tag=7):
+class Tags(_Record, frozen=True, tag=7):
     """Tags: the last value of a key wins."""
 
     values: dict[str, str]
 
 
-class TagDeleted(_Record, tag=8):
+class TagDeleted(_Record, frozen=True, tag=8):
     """A tag was removed."""
 
     key: str
 
 
-class DatasetUsed(_Record, tag=9):
+class DatasetUsed(_Record, frozen=True, tag=9):
     """A dataset went into the run. The same (name, digest) twice in a run is one input; tags are merged."""
 
     name: str
@@ -106,7 +106,7 @@ class DatasetUsed(_Record, tag=9):
     tags: dict[str, str] = {}
 
 
-class ModelLogged(_Record, tag=10):
+class ModelLogged(_Record, frozen=True, tag=10):
     """A model came out of the run, or its status changed (the same model_id again)."""
 
     model_id: str

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from steno.errors import FilterError
+from steno.errors import FilterError, shown
 from steno.store.text import storable
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def parse_filter(text: str, vocabulary: Vocabulary = RUNS) -> All:
         FilterError: it does not parse, or compares what cannot be compared; the message points at the column.
     """
     if not isinstance(text, str):
-        raise FilterError(f'a filter is text, this is {type(text).__name__}: write one such as "metrics.loss < 0.1"')
+        raise FilterError(f"the filter is {shown(text)}, accepted is text: write one such as 'metrics.loss < 0.1'")
     if not text.strip():
         return All()
     tree = _parsed(text, "filter", vocabulary)
@@ -216,7 +216,8 @@ def _order(term: str, vocabulary: Vocabulary) -> Order:
     match = _TERM.fullmatch(term) if isinstance(term, str) else None
     if match is None:
         raise FilterError(
-            f'order_by has the term {term!r}, accepted is a field and ASC or DESC: write "metrics.loss ASC" or "start_time DESC"'
+            f"order_by has the term {shown(term)}, accepted is a field and ASC or DESC: "
+            'write "metrics.loss ASC" or "start_time DESC"'
         )
     field = _field(match["field"], term, match.start("field"), vocabulary)
     if field.entity == "dataset":
@@ -240,10 +241,10 @@ def _parsed(text: str, noun: str, vocabulary: Vocabulary) -> lark.Tree[Any]:
     try:
         return _parser().parse(text)
     except lark.UnexpectedInput as fault:
-        at = fault.pos_in_stream
-        position = len(text.rstrip()) if at is None or at < 0 or _at_end(fault) else at
-        expected = {str(name) for name in getattr(fault, "accepts", None) or getattr(fault, "allowed", None) or ()}
-        expected |= {str(name) for name in getattr(fault, "expected", None) or ()}
+        at: int | None = fault.pos_in_stream
+        position = len(text.rstrip()) if at is None or _at_end(fault) else at
+        accepted = (getattr(fault, name, None) or () for name in ("accepts", "allowed", "expected"))
+        expected = {str(name) for names in accepted for name in names}
         raise _wrong(text, position, *_explained(text, position, expected, noun, vocabulary)) from None
 
 

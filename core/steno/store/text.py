@@ -66,7 +66,7 @@ def experiment_name(name: str) -> str:
         )
     if len(name) > _NAME_LENGTH:
         raise InvalidInputError(
-            f"experiment name {shown(name, 40)} has {len(name)} characters, accepted are up to {_NAME_LENGTH}: "
+            f"experiment name {shown(name)} has {len(name)} characters, accepted are up to {_NAME_LENGTH}: "
             "keep the rest in a tag"
         )
     return storable(name)

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from steno.entities import RunStatus
 from steno.store import rules
 from steno.store.base import Rejection
 from steno.store.columns import MetricRecord, transposed
@@ -41,6 +40,7 @@ __all__ = ["Batch", "RunRow"]
 class RunRow:
     """One run as this batch finds and leaves it."""
 
+    id: int
     uuid: str
     experiment_id: int
     name: str
@@ -48,7 +48,6 @@ class RunRow:
     end_time: int | None
     deleted_at: int | None
     has_doc: bool = False
-    id: int = 0
     created: dict[str, Any] | None = None  # the rest of its row, when this batch makes it
     updated: bool = False  # its own columns changed
     touched: bool = False  # something that hangs on it changed
@@ -87,12 +86,8 @@ class Batch:
         self._write_params()
         self._write_tags()
         inputs.write(self.connection, [(row.id, record) for row, record in self._datasets])
-        models.write(
-            self.connection,
-            [(row.id, row.experiment_id, record) for row, record in self._models],
-            self.ids,
-            self.places,
-        )
+        logged = [(row.id, row.experiment_id, record) for row, record in self._models]
+        models.write(self.connection, logged, self.ids, self.places)
         self._write_runs()
         return self.rejections
 
@@ -105,12 +100,11 @@ class Batch:
         for piece in in_pieces(uuids):
             query = sa.select(*columns, r.doc.is_not(None)).where(r.uuid.in_(piece)).with_for_update()
             for number, uuid, *fields in self.connection.execute(query):
-                self.runs[uuid] = RunRow(uuid, *fields, id=number)
+                self.runs[uuid] = RunRow(number, uuid, *fields)
         wanted = {record.experiment_id for record in records if type(record) is RunCreated}
         numbers = [number for number in map(rules.experiment_number, wanted) if number is not None]
-        for piece in in_pieces(numbers):
-            e = experiment.c
-            query = sa.select(e.id, e.artifact_uri).where(e.id.in_(piece))
+        for some in in_pieces(numbers):
+            query = sa.select(experiment.c.id, experiment.c.artifact_uri).where(experiment.c.id.in_(some))
             self._experiments.update({str(number): uri for number, uri in self.connection.execute(query)})
 
     # -- sorting
@@ -154,7 +148,9 @@ class Batch:
             "start_time": record.start_time,
             "artifact_uri": self.places.kept(record.artifact_uri, f"{place}/{uuid}/artifacts"),
         }
-        row = RunRow(uuid, int(record.experiment_id), storable(record.name), 1, None, None, created=rest, touched=True)
+        row = RunRow(
+            0, uuid, int(record.experiment_id), storable(record.name), 1, None, None, created=rest, touched=True
+        )
         self.runs[uuid] = row
         self._tags.update({(uuid, storable(key)): storable(value) for key, value in record.tags.items()})
 
@@ -162,7 +158,7 @@ class Batch:
         self.rejections += rules.refused_update(record)
         row.updated = True
         if record.status in rules.STATUSES:
-            row.status = rules.STATUSES[cast("RunStatus", record.status)]
+            row.status = rules.STATUSES[record.status]
         if record.end_time is not None and rules.is_int64(record.end_time):
             row.end_time = None if record.end_time == -1 else record.end_time
         if record.name is not None:
@@ -225,9 +221,8 @@ class Batch:
         self.open_chunks = metrics.write(self.connection, series, self.known, fresh)
 
     def _name_keys(self) -> None:
-        names = {name for _, name in self._params} | {
-            name for (_, name), value in self._tags.items() if value is not None
-        }
+        names = {name for _, name in self._params}
+        names.update(name for (_, name), value in self._tags.items() if value is not None)
         for _, record in self._models:
             names.update(map(storable, record.tags))
         self._make_keys(names)

@@ -48,10 +48,9 @@ class Clause:
         """Whether the run of this number passes; for attributes the run's row must be in the query."""
         if self.source is None:
             return self.condition
-        row = (
-            sa.select(sa.literal_column("1")).select_from(self.source).where(self.source_run == run_id, self.condition)
-        )
-        found = sa.exists(row.correlate_except(*_tables_in(self.source)))
+        rows: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(self.source)
+        rows = rows.where(self.source_run == run_id, self.condition)
+        found = sa.exists(rows.correlate_except(*_tables_in(self.source)))
         return sa.not_(found) if self.negated else found
 
     @property
@@ -200,6 +199,5 @@ def _on_dataset(connection: sa.Connection, comparison: Comparison) -> Clause:
 
 def required(clauses: Sequence[Clause]) -> set[tuple[str, str]]:
     """The fields that every run has which passes all clauses, as (entity, key)."""
-    return {
-        (c.comparison.field.entity, c.comparison.field.key) for c in clauses if c.source is not None and not c.negated
-    }
+    fields = [item.comparison.field for item in clauses if item.source is not None and not item.negated]
+    return {(field.entity, field.key) for field in fields}

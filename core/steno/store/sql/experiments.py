@@ -36,7 +36,7 @@ def create(
     name, at = experiment_name(name), now()
     _claim(connection, name)
     row = {"name": name, "artifact_uri": "", "created_at": at, "updated_at": at}
-    number = connection.execute(sa.insert(experiment), row).inserted_primary_key[0]
+    number: int = connection.execute(sa.insert(experiment).returning(experiment.c.id), row).scalar_one()
     kept = places.kept(location, f"{INSIDE}artifacts/{number}")
     connection.execute(sa.update(experiment).where(experiment.c.id == number).values(artifact_uri=kept))
     _write_tags(connection, keys, number, tags)
@@ -73,7 +73,8 @@ def by_name(connection: sa.Connection, places: Places, name: str) -> Experiment 
     """The active experiment of this name, else the one deleted last, else None."""
     found = _read(connection, places, [experiment.c.name == storable(name)])
     active = [item for item in found if item.lifecycle_stage == "active"]
-    return (active or _latest_deleted(connection, places, name) or [None])[0]
+    named = active or _latest_deleted(connection, places, name)
+    return named[0] if named else None
 
 
 def _latest_deleted(connection: sa.Connection, places: Places, name: str) -> list[Experiment]:

@@ -35,7 +35,7 @@ def write(connection: sa.Connection, used: Sequence[tuple[int, DatasetUsed]]) ->
     numbers: dict[str, int] = {}
     for piece in in_pieces(list(by_identity)):
         query = sa.select(dataset.c.identity, dataset.c.id).where(dataset.c.identity.in_(piece))
-        numbers.update({identity: number for identity, number in connection.execute(query)})
+        numbers.update({row[0]: row[1] for row in connection.execute(query)})
     merged = _present(connection, sorted({run_id for run_id, _ in used}))
     for (run_id, record), row in zip(used, rows, strict=True):
         place = run_id, str(row["name"]), str(row["digest"])

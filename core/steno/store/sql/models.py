@@ -42,7 +42,7 @@ def write(
     numbers: dict[str, int] = {}
     for piece in in_pieces([row["uuid"] for row in rows]):
         query = sa.select(logged_model.c.uuid, logged_model.c.id).where(logged_model.c.uuid.in_(piece))
-        numbers.update({uuid: number for uuid, number in connection.execute(query)})
+        numbers.update({row[0]: row[1] for row in connection.execute(query)})
     tags: dict[tuple[int, int], str] = {}
     for row, (_, _, record) in zip(rows, logged, strict=True):
         for name, value in record.tags.items():

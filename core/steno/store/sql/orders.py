@@ -164,7 +164,7 @@ class Phase:
         if self.absent_from is None:
             return []
         table, mine = self.absent_from
-        row = sa.select(sa.literal_column("1")).select_from(table).where(table.c.run_id == number, mine)
+        row: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(table).where(table.c.run_id == number, mine)
         return [sa.not_(sa.exists(row.correlate_except(table)))]
 
 

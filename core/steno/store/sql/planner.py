@@ -185,7 +185,8 @@ def _sorted(
 
 def _behind(terms: Sequence[Any], start: Position) -> sa.ColumnElement[bool]:
     """Behind a place in the order: equal in the first terms and behind in the next."""
-    cases, equal = [], []
+    cases: list[Any] = []
+    equal: list[Any] = []
     for columns, (rank, value) in zip(terms, start.key, strict=True):
         for column, is_behind, place in columns.places(rank, value):
             cases.append(sa.and_(*equal, is_behind))
@@ -204,14 +205,16 @@ def _merged(connection: sa.Connection, search: Search, scope: _Scope, clauses: S
     for number in scope.experiments:
         found += _walk(connection, [time_phase(number, descending=descending)], search, scope, clauses)
     compare = comparison(search.order)
-    found.sort(key=functools.cmp_to_key(lambda left, right: compare(left.position, right.position)))
+    by_place = functools.cmp_to_key(compare)
+    found.sort(key=lambda item: by_place(item.position))
     return found[: search.size + 1]
 
 
 def _walk(
     connection: sa.Connection, phases: Sequence[Phase], search: Search, scope: _Scope, clauses: Sequence[Clause]
 ) -> list[Found]:
-    wanted, found = search.size + 1, []
+    wanted = search.size + 1
+    found: list[Found] = []
     for phase in phases:
         start = search.start
         if start is not None and phase.rank < start.key[0][0]:

@@ -37,7 +37,7 @@ SCHEMA_VERSION = 1
 metadata = sa.MetaData()
 Column = sa.Column
 Int = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite's rowid needs the word INTEGER
-Float = sa.Double()
+Float: sa.Double[float] = sa.Double()
 
 
 def _text(length: int) -> sa.String:
