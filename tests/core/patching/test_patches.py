@@ -9,30 +9,37 @@ import inspect
 import math
 import pickle
 import types
-from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from steno.autologging.patches import PatchJournal
 from steno.errors import IntegrationError, InvalidInputError
-
-Seen = list[tuple[Any, tuple[Any, ...], dict[str, Any]]]
-
-
-def noting(seen: Seen) -> Callable[..., Any]:
-    """A handler that notes what it got."""
-
-    def handler(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        seen.append((instance, args, kwargs))
-        return wrapped(*args, **kwargs)
-
-    return handler
+from tests.core.patching.library import Seen, made_journal, made_library, noting, reserved
 
 
-def reserved(module: types.ModuleType) -> list[str]:
-    """Names of ours in a module."""
-    return [name for name in vars(module) if name.startswith("__steno")]
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Any]:
+    """A library of its own for each test."""
+    with made_library(tmp_path) as module:
+        yield module
+
+
+@pytest.fixture
+def journal() -> Iterator[PatchJournal]:
+    """A journal that patches in place where it can."""
+    with made_journal() as made:
+        yield made
+
+
+@pytest.fixture(params=["in place", "attribute"])
+def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[PatchJournal]:
+    """A journal of each kind."""
+    monkeypatch.setenv("STENO_PATCH", request.param)
+    with made_journal() as made:
+        yield made
 
 
 def test_a_handler_gets_the_instance_apart(library: Any, either: PatchJournal) -> None:

@@ -9,7 +9,7 @@ import threading
 import time
 import types
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +18,29 @@ import wrapt
 
 from steno.autologging.patches import PatchJournal
 from steno.errors import IntegrationError
-
-Seen = list[tuple[Any, tuple[Any, ...], dict[str, Any]]]
-
-
-def noting(seen: Seen) -> Callable[..., Any]:
-    """A handler that notes what it got."""
-
-    def handler(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        seen.append((instance, args, kwargs))
-        return wrapped(*args, **kwargs)
-
-    return handler
+from tests.core.patching.library import Seen, made_journal, made_library, noting, reserved
 
 
-def reserved(module: types.ModuleType) -> list[str]:
-    """Names of ours in a module."""
-    return [name for name in vars(module) if name.startswith("__steno")]
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Any]:
+    """A library of its own for each test."""
+    with made_library(tmp_path) as module:
+        yield module
+
+
+@pytest.fixture
+def journal() -> Iterator[PatchJournal]:
+    """A journal that patches in place where it can."""
+    with made_journal() as made:
+        yield made
+
+
+@pytest.fixture(params=["in place", "attribute"])
+def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[PatchJournal]:
+    """A journal of each kind."""
+    monkeypatch.setenv("STENO_PATCH", request.param)
+    with made_journal() as made:
+        yield made
 
 
 def redirecting_to_theirs() -> types.CodeType:
@@ -111,10 +117,12 @@ def test_under_a_foreign_code_swap_a_patch_is_pinned(library: Any, journal: Patc
     assert reserved(library) == []
 
 
-def test_under_a_foreign_attribute_wrapper_a_patch_is_pinned(library: Any, by_attribute: PatchJournal) -> None:
+def test_under_a_foreign_attribute_wrapper_a_patch_is_pinned(library: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody wraps a method patched by attribute: an undo makes us a pass-through, and a later undo cleans up."""
     seen: Seen = []
     original = vars(library.Model)["fit"]
+    monkeypatch.setenv("STENO_PATCH", "attribute")
+    by_attribute = PatchJournal()
     patch = by_attribute.install(library.Model, "fit", noting(seen), label="test")
     handle = wrapt.wrap_object(library.Model, "fit", wrapt.FunctionWrapper, (lambda w, i, a, k: w(*a, **k),))
     library.Model().fit(1)
