@@ -1,0 +1,177 @@
+"""Who records: the training in progress, quiet regions and names that are switched off, per thread and per task.
+
+One `ContextVar` holds all of it, so that a patched function that has nothing to record asks one question and is out of
+the way. A new thread starts with an empty context: what a user trains in a thread of their own is a training of its
+own. Threads that work *for* a training get its scope by `carried`.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ContextDecorator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from steno.autologging.training import Training
+
+__all__ = ["EVERYTHING", "Off", "Scope", "carried", "current", "put", "rank"]
+
+EVERYTHING = "*"
+_RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
+
+
+class Scope:
+    """What holds for the code that runs now. Never changed: entering anything makes another.
+
+    Attributes:
+        training: the training in progress.
+        quiet: whether this is inside a region in which nothing is recorded.
+        off: names that are switched off here; "*" is all of them.
+        closed: whether no training can begin here, whoever asks.
+        all_off: whether everything is switched off here.
+    """
+
+    __slots__ = ("all_off", "closed", "off", "quiet", "training")
+
+    def __init__(
+        self, training: Training | None = None, *, quiet: bool = False, off: frozenset[str] = frozenset()
+    ) -> None:
+        self.training = training
+        self.quiet = quiet
+        self.off = off
+        self.all_off = EVERYTHING in off
+        self.closed = training is not None or quiet or self.all_off
+
+    def observed_by(self, name: str) -> Training | None:
+        """The training that this integration may add to here, while the framework is at work; None if there is none."""
+        training = self.training
+        if training is None or not training.live or self.quiet or self.all_off or name in self.off:
+            return None
+        return training
+
+
+_SCOPE: ContextVar[Scope | None] = ContextVar("steno_scope", default=None)
+
+current: Callable[[], Scope | None] = _SCOPE.get
+put: Callable[[Scope | None], object] = _SCOPE.set
+
+
+class Off(ContextDecorator):
+    """Nothing of these integrations is recorded inside, in this thread and task. Nests; may be used again.
+
+    Args:
+        names: integrations; none given means all of them.
+    """
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._names = frozenset(names) or frozenset({EVERYTHING})
+        self._before: list[Scope | None] = []
+
+    def __enter__(self) -> Off:
+        before = current()
+        self._before.append(before)
+        if before is None:
+            put(Scope(off=self._names))
+        else:
+            put(Scope(before.training, quiet=before.quiet, off=before.off | self._names))
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        put(self._before.pop())
+
+    def _recreate_cm(self) -> Off:
+        """A decorated function may run in many threads at once; each call has its own."""
+        return Off(self._names)
+
+
+def quieted(scope: Scope | None) -> Scope:
+    """The same scope, with nothing recorded inside."""
+    if scope is None:
+        return Scope(quiet=True)
+    return Scope(scope.training, quiet=True, off=scope.off)
+
+
+class _Carried:
+    """A function that runs in the scope in which it was handed out, whatever thread runs it.
+
+    Pickled for another process it is the plain function: a training is of one process, and a worker need not have
+    steno.
+    """
+
+    __slots__ = ("_function", "_scope")
+
+    def __init__(self, function: Callable[..., Any], scope: Scope) -> None:
+        self._function = function
+        self._scope = scope
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        before = current()
+        if before is self._scope:
+            return self._function(*args, **kwargs)
+        put(self._scope)
+        try:
+            return self._function(*args, **kwargs)
+        finally:
+            put(before)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return functools.partial, (self._function,)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._function, name)
+
+
+class _Items:
+    """An iterable of `(function, args, kwargs)` whose functions carry a scope; as lazy as the one it stands for."""
+
+    def __init__(self, items: Iterable[Any], scope: Scope) -> None:
+        self._items = items
+        self._scope = scope
+
+    def __iter__(self) -> Iterator[Any]:
+        return _ItemsIterator(iter(self._items), self._scope)
+
+
+class _SizedItems(_Items):
+    """The same for an iterable that knows its length."""
+
+    def __len__(self) -> int:
+        return len(self._items)  # type: ignore[arg-type]  # made only for what has a length
+
+
+class _ItemsIterator:
+    """Not a generator: what the user's iterator raises, StopIteration included, passes as it is."""
+
+    def __init__(self, items: Iterator[Any], scope: Scope) -> None:
+        self._items = items
+        self._scope = scope
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        __tracebackhide__ = True
+        item = next(self._items)
+        if type(item) is tuple and len(item) == 3 and callable(item[0]):
+            return (_Carried(item[0], self._scope), *item[1:])
+        return item
+
+
+def carried(items: Any, scope: Scope) -> Any:
+    """An iterable of `(function, args, kwargs)` whose functions run in `scope`; anything else comes back as it is."""
+    if not isinstance(items, Iterable):
+        return items
+    return _SizedItems(items, scope) if hasattr(items, "__len__") else _Items(items, scope)
+
+
+def rank() -> int:
+    """This process's place among those that train together, by the launcher's environment; 0 if it is alone."""
+    for variable in _RANKS:
+        text = os.environ.get(variable, "")
+        if text.isdecimal():
+            return int(text)
+    return 0

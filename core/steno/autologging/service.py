@@ -1,0 +1,287 @@
+"""One integration at work in this process: its state, options, patches, counts and faults."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any, Literal
+
+from steno.autologging import options as options_of
+from steno.autologging.guard import Guard, say
+from steno.autologging.imports import Waiting, recheck, when_imported
+from steno.autologging.provenance import Provenance
+from steno.autologging.training import Runs
+from steno.autologging.versions import framework_version, version_problem
+from steno.errors import IntegrationError
+from steno.registry import registry
+
+if TYPE_CHECKING:
+    from steno.autologging.installation import Installation
+    from steno.autologging.patches import PatchJournal
+    from steno.plugin import Integration
+
+__all__ = ["Process", "Service", "State"]
+
+State = Literal["on", "off", "blocked", "waiting", "absent", "unsupported", "partial", "broken", "pinned"]
+
+
+@dataclass(slots=True)
+class Process:
+    """What the integrations of this process share.
+
+    Attributes:
+        services: by name.
+        provenance: which run made what.
+        runs: which run a training is written into.
+        common: options that hold for every integration, as given to `autolog`.
+    """
+
+    services: dict[str, Service] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
+    runs: Runs = field(default_factory=Runs)
+    common: dict[str, Any] = field(default_factory=dict)
+
+    def service(self, name: str) -> Service:
+        """The service of one plugin, made when it is first asked for."""
+        service = self.services.get(name)
+        if service is None:
+            service = self.services.setdefault(name, Service(name, self))
+        return service
+
+
+class Service:
+    """One integration: switched on and off, waiting for its framework, patched.
+
+    Attributes:
+        on: whether it is switched on.
+        why: why it is not served, or what was asked; "" if there is nothing to say.
+        explicit: options given for it by name.
+        options: every option as it holds now.
+        version: the framework's version, once it has been imported.
+        calls: outermost calls of training functions.
+        runs: how many of them were recorded.
+        skips: how many were not, and `last_skip` why.
+    """
+
+    def __init__(self, name: str, process: Process) -> None:
+        self.name = name
+        self._process = process
+        self.provenance = process.provenance
+        self.runs_of_process = process.runs
+        self.guard = Guard(name)
+        self._lock = threading.RLock()
+        self.on = False
+        self.why = ""
+        self.explicit: dict[str, Any] = {}
+        self.options: Mapping[str, Any] = MappingProxyType({})
+        self.integration: Integration | None = None
+        self.packages: frozenset[str] = frozenset({name})
+        self.version = ""
+        self.calls = self.runs = self.skips = 0
+        self.last_skip = ""
+        self.installation: Installation | None = None
+        self._journal: PatchJournal | None = None
+        self._waiting: Waiting | None = None
+        self._problem: Literal["", "unsupported", "broken"] = ""
+
+    # -- switching
+
+    def switch_on(self) -> None:
+        """Patch the framework if it has been imported, else as soon as it is. A second call does nothing."""
+        if self.on:
+            return
+        self.on, self.why, self._problem = True, "", ""
+        waiting = when_imported(self.name, self._arrived, guard=self.guard)  # no lock held: it may wait for an import
+        with self._lock:
+            self._waiting, outdated = (waiting, self._waiting) if self.on else (None, waiting)
+        if outdated is not None:
+            outdated.cancel()
+
+    def switch_off(self, why: str) -> None:
+        """Take the patches away; trainings in progress are recorded to their end."""
+        with self._lock:
+            self.on, self.why, self._problem = False, why, ""
+            waiting, self._waiting = self._waiting, None
+            self._uninstall()
+        if waiting is not None:
+            waiting.cancel()
+
+    def _uninstall(self) -> None:
+        installation, self.installation = self.installation, None
+        if installation is not None:
+            installation.close()
+
+    def after_fork(self) -> None:
+        """In a forked child: every patch becomes a pass-through, and no lock of the parent's is waited for."""
+        self._lock = threading.RLock()
+        if self.installation is not None:
+            self.installation.renew_lock()
+        self.hear(wanted=False)
+
+    def hear(self, *, wanted: bool) -> None:
+        """Let the patches that are in place work, or pass everything through."""
+        if self._journal is not None:
+            self._journal.enabled = wanted and self.installation is not None
+
+    def adopt(self, integration: Integration) -> None:
+        """Take the integration that the plugin registered, with its options as they hold now."""
+        self.integration = integration
+        plugin = sys.modules.get(type(integration).__module__)
+        home = "" if plugin is None else plugin.__name__.partition(".")[0]
+        self.packages = frozenset({self.name, home, *integration.owns} - {"", "__main__"})
+        self.resolve_options()
+
+    def resolve_options(self) -> None:
+        """Read the options again; what is wrong with one from the environment is said, and its default holds."""
+        if self.integration is None:
+            return
+        self.options, problems = options_of.resolved(self.integration, self.explicit, self._process.common)
+        for problem in problems:
+            self.guard.record("reading options", problem)
+
+    def load(self) -> Integration:
+        """The integration, whether or not its framework has been imported.
+
+        Raises:
+            IntegrationError: unknown or broken.
+        """
+        integration = self.integration
+        if integration is None:
+            integration = registry().integration(self.name)
+            self.adopt(integration)
+        return integration
+
+    # -- the framework arrives
+
+    def _arrived(self, module: ModuleType) -> None:
+        if not self._wants_installation():
+            return
+        try:
+            integration = self.load()
+        except IntegrationError:
+            self._refuse("broken", registry().plugins()[self.name].why)
+            return
+        problem = self._version_problem(integration, module)
+        if problem:
+            self._refuse("unsupported", problem)
+            return
+        # patches need wrapt, which costs as much as everything else here: a process without a framework never pays
+        from steno.autologging.installation import Installation  # noqa: PLC0415  see above
+        from steno.autologging.patches import PatchJournal  # noqa: PLC0415  see above
+
+        with self._lock:
+            if not self._wants_installation():
+                return
+            if self._journal is None:
+                self._journal = PatchJournal()
+            self._journal.enabled = True
+            installation = self.installation = Installation(self, self._journal)
+        installation.start()
+
+    def _wants_installation(self) -> bool:
+        return self.on and self.installation is None
+
+    def _version_problem(self, integration: Integration, module: ModuleType | None) -> str:
+        self.version = framework_version(self.name, integration.requires, module)
+        try:
+            return version_problem(integration.requires, self.version)
+        except ValueError as fault:
+            return f"its `requires` is no requirement: {fault}"
+
+    def _refuse(self, problem: Literal["unsupported", "broken"], why: str) -> None:
+        self._problem, self.why = problem, why
+        say(f"{self.name} is imported and not recorded: {why}; see steno.status()")
+        for other in list(self._process.services.values()):  # its classes may now be somebody else's to record
+            if other is not self and other.installation is not None:
+                other.installation.walk_again(everything=True)
+
+    def break_down(self, why: str) -> None:
+        """Patching went wrong: nothing of this framework stays patched."""
+        with self._lock:
+            self._problem, self.why = "broken", why
+            self._uninstall()
+
+    def demand(self) -> None:
+        """See to it that this integration can be served, as somebody asked for it by name.
+
+        Raises:
+            IntegrationError: broken, its framework is not installed, or its version cannot be served.
+        """
+        integration = self.load()
+        module = sys.modules.get(self.name)
+        if module is None and not _installed(self.name):
+            raise IntegrationError(
+                f"integration {self.name!r} was asked for by name and {self.name} is not installed: install it, "
+                f"or leave {self.name!r} out"
+            )
+        problem = self._version_problem(integration, module)
+        if problem:
+            raise IntegrationError(
+                f"integration {self.name!r} was asked for by name and cannot be served: {problem}; install such a "
+                f"version, or leave {self.name!r} out"
+            )
+
+    # -- what its handlers ask and tell
+
+    def owns(self, cls: type) -> bool:
+        """Whether this integration answers for a class: no other that can be served does."""
+        owner = registry().owner_of(cls)
+        if owner is None or owner == self.name:
+            return True
+        other = self._process.services.get(owner)
+        return other is not None and other._problem != ""
+
+    def answers_for(self, instance: object, base: type | None) -> bool:
+        """Whether a call on this object is one to record: of the declared class, and nobody else's."""
+        return (base is None or isinstance(instance, base)) and self.owns(type(instance))
+
+    def skipped(self, reason: str) -> None:
+        """Note a call that was not recorded."""
+        self.skips += 1
+        self.last_skip = reason
+
+    def sweep(self) -> None:
+        """After a training: take in classes that were defined without notice, and those set anew by a pickle."""
+        recheck()
+        for service in list(self._process.services.values()):
+            if service.installation is not None and service._journal is not None:
+                service.installation.walk_again()
+                service._journal.reapply()
+
+    # -- what it looks like from outside
+
+    @property
+    def patches(self) -> tuple[Any, ...]:
+        """The patches that are in place."""
+        return () if self._journal is None else self._journal.patches
+
+    def state(self) -> tuple[State, str]:
+        """The state, and why."""
+        if not self.on:
+            if any(patch.state == "pinned" for patch in self.patches):
+                return "pinned", f"{self.why}; another tool patched on top, so some patches stay as pass-through"
+            return "off", self.why
+        if self._problem:
+            return self._problem, self.why
+        if self.installation is None:
+            if _installed(self.name):
+                return "waiting", f"{self.name} has not been imported"
+            return "absent", f"{self.name} is not installed"
+        self.installation.check_modules()
+        if self.installation.missing:
+            return "partial", "; ".join(f"{text}: {reason}" for text, reason in self.installation.missing.items())
+        return "on", self.why
+
+
+def _installed(name: str) -> bool:
+    """Whether a top-level package could be imported."""
+    if name in sys.modules:
+        return True
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, AttributeError, ValueError):
+        return False

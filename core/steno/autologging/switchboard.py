@@ -1,0 +1,258 @@
+"""Which integrations are on, and why not the others. One object of this process owns that state."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from steno import config
+from steno.autologging import options
+from steno.autologging.scope import EVERYTHING, put
+from steno.autologging.service import Process
+from steno.autologging.status import PatchRow, Status, StatusRow
+from steno.autologging.wishes import Selection, Wish
+from steno.registry import Plugin, registry
+
+__all__ = ["Request", "Switchboard"]
+
+_BLOCKED = "STENO_DISABLE"
+_CHILD = "this is a child process: nothing is recorded here unless you call steno.autolog(children=True)"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of `autolog`, checked.
+
+    Attributes:
+        selection: `only` and `exclude`.
+        wishes: what was said of single integrations.
+        common: options for all integrations; None where nothing was said.
+        flags: `disable`, `exclusive`, `silent`, `children`; None where nothing was said.
+        extra_tags: set on every run that a training opens.
+    """
+
+    selection: Selection
+    wishes: Mapping[str, Wish]
+    common: Mapping[str, Any]
+    flags: Mapping[str, bool | None]
+    extra_tags: Mapping[str, str] = field(default_factory=dict)
+
+    def asked(self) -> set[str]:
+        """The integrations that were asked for by name."""
+        wished = {name for name, wish in self.wishes.items() if wish is not False}
+        return wished | (self.selection.only or frozenset())
+
+
+class Switchboard:
+    """The state of autologging in this process.
+
+    Attributes:
+        process: what the integrations share.
+        silent: whether notebooks show no cards.
+        inert: why nothing is recorded in this process whatever is switched on; "" if that is not so.
+    """
+
+    def __init__(self) -> None:
+        self.process = Process()
+        self.silent = False
+        self.inert = ""
+        self._lock = threading.RLock()
+        self._selection = Selection(None, None)
+        self._disabled: set[str] = set()
+
+    def autolog(self, request: Request) -> None:
+        """Switch integrations on and off as asked; nothing has changed if this raises.
+
+        Raises:
+            IntegrationError: one that was asked for by name cannot be served.
+            InvalidInputError: an option is unknown or has a wrong value.
+        """
+        off = bool(request.flags["disable"])
+        exclusive = config.flag("exclusive", request.flags["exclusive"])
+        silent = config.flag("silent", request.flags["silent"])
+        if not self.wake(children=bool(request.flags["children"])):
+            return
+        asked = request.asked()
+        if not off:
+            self._demand(asked)
+        explicit = {
+            name: options.checked(self.process.service(name).load(), wish)
+            for name, wish in request.wishes.items()
+            if isinstance(wish, dict)
+        }
+        with self._lock:
+            self._selection = request.selection
+            self._disabled -= asked
+            self._disabled |= {name for name, wish in request.wishes.items() if wish is False}
+            self.process.common = dict(request.common)
+            self.silent = silent
+            self.process.runs.exclusive, self.process.runs.extra_tags = exclusive, request.extra_tags
+        for name, values in explicit.items():
+            self.process.service(name).explicit = values
+        for service in list(self.process.services.values()):
+            service.resolve_options()
+        blocked = _blocked()
+        for name in registry().names():
+            self._turn(name, "autolog(disable=True)" if off else self._reason_off(name, blocked))
+        registry().load_always_on()
+
+    def autolog_one(self, name: str, given: Mapping[str, Any]) -> None:
+        """Switch one integration on with these options; the others stay as they are.
+
+        Raises:
+            IntegrationError: it cannot be served.
+            InvalidInputError: an option is unknown or has a wrong value.
+        """
+        if not self.wake(children=False):
+            return
+        service = self.process.service(name)
+        self._demand([name])
+        service.explicit = options.checked(service.load(), given)
+        service.resolve_options()
+        self._switch_on_by_name([name])
+        registry().load_always_on()
+
+    def disable(self, names: Iterable[str] | None) -> None:
+        """Switch these off, or all of them."""
+        if names is None:
+            for name in registry().names():
+                self._turn(name, "steno.disable()")
+            return
+        for name in names:
+            if registry().plugins()[name].always_on:
+                registry().block(name)
+                continue
+            with self._lock:
+                self._disabled.add(name)
+            self._turn(name, f"steno.disable({name!r})")
+
+    def enable(self, names: Iterable[str] | None) -> None:
+        """Switch these on, or all of them.
+
+        Raises:
+            IntegrationError: one that was named cannot be served; nothing has changed then.
+        """
+        if names is None:
+            with self._lock:
+                self._disabled.clear()
+                self._selection = Selection(None, None)
+            self._switch_on_by_name(registry().names())
+            return
+        plugins = registry().plugins()
+        served = [name for name in names if not plugins[name].always_on]
+        self._demand(served)
+        for name in names:
+            if plugins[name].always_on:
+                registry().unblock(name)
+        self._switch_on_by_name(served)
+
+    def _switch_on_by_name(self, names: Iterable[str]) -> None:
+        blocked = _blocked()
+        for name in names:
+            with self._lock:
+                self._disabled.discard(name)
+            self._turn(name, _BLOCKED if _is_blocked(name, blocked) else "")
+
+    def _demand(self, names: Iterable[str]) -> None:
+        blocked = _blocked()
+        for name in sorted(names):
+            if not _is_blocked(name, blocked):  # who set that variable has the last word
+                self.process.service(name).demand()
+
+    def _reason_off(self, name: str, blocked: Collection[str]) -> str:
+        only, exclude = self._selection.only, self._selection.exclude
+        if _is_blocked(name, blocked):
+            return _BLOCKED
+        if name in self._disabled:
+            return f"steno.disable({name!r})"
+        if only is not None and name not in only:
+            return f"autolog(only={sorted(only)})"
+        return f"autolog(exclude={sorted(exclude)})" if name in exclude else ""
+
+    def _turn(self, name: str, reason_off: str) -> None:
+        service = self.process.service(name)
+        if reason_off:
+            service.switch_off(f"switched off by {reason_off}")
+            registry().block(name)
+        else:
+            registry().unblock(name)
+            service.switch_on()
+            service.hear(wanted=not self.inert)
+
+    # -- processes
+
+    def wake(self, *, children: bool) -> bool:
+        """Whether this process may record; a child of another may if it is told to."""
+        process = sys.modules.get("multiprocessing.process")
+        if not self.inert and process is not None and process.parent_process() is not None:
+            self.inert = _CHILD
+        if children:
+            self.inert = ""
+        return not self.inert
+
+    def after_fork(self) -> None:
+        """In a child made by `os.fork`: silent, no locks of the parent's, no training in progress."""
+        self._lock = threading.RLock()
+        self.process.runs.renew()
+        put(None)
+        services = list(self.process.services.values())
+        if any(service.on for service in services):
+            self.inert = _CHILD
+        for service in services:
+            service.after_fork()
+
+    def reset(self) -> None:
+        """Undo every patch and forget what came from where."""
+        for service in list(self.process.services.values()):
+            service.switch_off("reset")
+        self.process.provenance.clear()
+        put(None)
+
+    # -- status
+
+    def status(self) -> Status:
+        """A row for every plugin."""
+        blocked = _blocked()
+        rows = [self._row(plugin, blocked) for _, plugin in sorted(registry().plugins().items())]
+        said: dict[str, Any] = {}
+        for part in registry().hooks("steno_status"):
+            said.update(part)
+        return Status(rows, self.inert, said)
+
+    def _row(self, plugin: Plugin, blocked: Collection[str]) -> StatusRow:
+        distribution = f"{plugin.distribution} {plugin.version}".strip()
+        if plugin.state == "broken":
+            return StatusRow(plugin.name, "broken", plugin.why, distribution=distribution, last_fault=plugin.fault)
+        if plugin.always_on:
+            state = "off" if registry().blocked(plugin.name) else "on" if plugin.state == "loaded" else "waiting"
+            return StatusRow(plugin.name, state, plugin.why, distribution=distribution, last_fault=plugin.fault)
+        service = self.process.service(plugin.name)
+        state, why = service.state()
+        if state == "off" and (_is_blocked(plugin.name, blocked) or service.why.endswith(_BLOCKED)):
+            state, why = "blocked", f"switched off from outside by {_BLOCKED}"
+        faults = sorted(service.guard.faults, key=lambda fault: fault.time)
+        return StatusRow(
+            plugin.name,
+            state,
+            why or ("steno.autolog() has not been called" if state == "off" else plugin.why),
+            service.version,
+            distribution,
+            tuple(PatchRow(patch.target, patch.installer, patch.state) for patch in service.patches),
+            service.calls,
+            service.runs,
+            service.skips,
+            service.last_skip,
+            f"{faults[-1].step}: {faults[-1].kind}: {faults[-1].message}" if faults else "",
+            dict(service.options),
+        )
+
+
+def _blocked() -> frozenset[str]:
+    return config.names("disable")
+
+
+def _is_blocked(name: str, blocked: Collection[str]) -> bool:
+    return name in blocked or EVERYTHING in blocked
