@@ -67,7 +67,7 @@ def pickled_by_value(owner: object) -> bool:
     module = owner.__name__ if isinstance(owner, ModuleType) else getattr(owner, "__module__", None)
     if not isinstance(module, str) or module == "__main__" or module not in sys.modules:
         return True
-    if isinstance(owner, type) and not by_reference(owner):
+    if isinstance(owner, type) and not by_reference(owner) and not _being_imported(owner):
         return True
     parents = {module[:end] for end in range(len(module) + 1) if end == len(module) or module[end] == "."}
     return any(
@@ -75,6 +75,12 @@ def pickled_by_value(owner: object) -> bool:
         for each in ("cloudpickle", "joblib.externals.cloudpickle")
         if hasattr(sys.modules.get(each), "list_registry_pickle_by_value")
     )
+
+
+def _being_imported(owner: type) -> bool:
+    """Whether the class's module is still running: a class is patched when it is made, before it gets its name."""
+    spec = getattr(sys.modules.get(owner.__module__), "__spec__", None)
+    return bool(getattr(spec, "_initializing", False)) and "<locals>" not in owner.__qualname__
 
 
 def target(owner: object, name: str) -> str:
