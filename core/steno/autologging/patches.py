@@ -21,7 +21,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from types import CodeType, FunctionType, MethodType
+from types import ClassMethodDescriptorType, CodeType, FunctionType, MethodType
 from typing import Any, Literal
 
 from steno.autologging.owners import find, function_behind, patchable, pickled_by_value, target
@@ -352,6 +352,8 @@ class PatchJournal:
                 f"{place} is {shown(original)}, not a function that can be patched: "
                 "name a function, a method, a static method or a class method"
             )
+        if isinstance(original, ClassMethodDescriptorType):
+            handler = _name_class(handler)
         try:
             return _Attribute(owner, name, original, handler, place, label, enabled=self._enabled)
         except (TypeError, AttributeError) as fault:
@@ -415,6 +417,16 @@ def _split_instance(handler: Handler) -> Handler:
         instance = args[0]
         bound = partial(wrapped, None) if instance is None else MethodType(wrapped, instance)
         return handler(bound, instance, args[1:], kwargs)
+
+    return entry
+
+
+def _name_class(handler: Handler) -> Handler:
+    """A handler for a class method written in C, which wrapt does not know for one."""
+
+    def entry(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        __tracebackhide__ = True
+        return handler(wrapped, getattr(wrapped, "__self__", None), args, kwargs)
 
     return entry
 

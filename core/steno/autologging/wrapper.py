@@ -24,6 +24,9 @@ class Bound(_BoundBase):
 
     _self_name: str  # kept by the wrapper that was bound
 
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         owner = getattr(self.__wrapped__, "__self__", None)
         return getattr, (self._self_owner if owner is None else owner, self._self_name)
@@ -45,6 +48,9 @@ class Wrapper(_WrapperBase):
     _self_own: bool  # whether the owner had that attribute itself before
 
     __bound_function_wrapper__ = Bound
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         wrapped = self.__wrapped__

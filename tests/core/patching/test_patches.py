@@ -162,11 +162,23 @@ def test_functions_without_python_code_are_patched_by_attribute(journal: PatchJo
     assert math.hypot is c_function
 
 
+def test_classes_defined_later_can_be_seen(library: Any, journal: PatchJournal) -> None:
+    """A patched `__init_subclass__` gets the new class as its instance, also where it is inherited from `object`."""
+    seen: Seen = []
+    patch = journal.install(library.Model, "__init_subclass__", noting(seen), label="test")
+    later = type("Later", (library.Child,), {})
+    assert (patch.installer, seen) == ("attribute", [(later, (), {})])
+    journal.undo()
+    assert "__init_subclass__" not in vars(library.Model)
+
+
 def test_one_instance_can_be_patched(library: Any, journal: PatchJournal) -> None:
     """A method patched on an instance is patched there alone, and the instance's own attributes come back empty."""
     seen: Seen = []
     one, other = library.Model(), library.Model()
+    before = repr(one.fit)
     journal.install(one, "fit", noting(seen), label="test")
+    assert repr(one.fit) == before
     one.fit(1)
     other.fit(2)
     assert seen == [(one, (1,), {})]
