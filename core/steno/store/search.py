@@ -97,7 +97,7 @@ class Vocabulary:
     """What can be asked of one kind of thing.
 
     Attributes:
-        noun: what is searched, as error messages say it.
+        noun: what is searched, with its article, as error messages say it.
         texts: attributes that are text.
         times: attributes that are milliseconds since 1970.
         aliases: other names of attributes.
@@ -114,7 +114,7 @@ class Vocabulary:
 _ATTRIBUTE: dict[str, Entity] = dict.fromkeys(("attributes", "attribute", "attr", "run"), "attribute")
 _TAG: dict[str, Entity] = dict.fromkeys(("tags", "tag"), "tag")
 RUNS = Vocabulary(
-    noun="run",
+    noun="a run",
     texts=("run_id", "run_name", "user_id", "status", "artifact_uri"),
     times=("start_time", "end_time"),
     aliases={"created": "start_time", "run name": "run_name", "run_uuid": "run_id"},
@@ -127,7 +127,7 @@ RUNS = Vocabulary(
     },
 )
 EXPERIMENTS = Vocabulary(
-    noun="experiment",
+    noun="an experiment",
     texts=("name", "experiment_id"),
     times=("creation_time", "last_update_time"),
     aliases={},
@@ -344,7 +344,7 @@ def _field(name: str, text: str, at: int, vocabulary: Vocabulary) -> Field:
     else:
         entity = vocabulary.entities.get(prefix.lower())
     if entity is None:
-        raise _wrong(text, at, f"a {vocabulary.noun} has no {prefix!r}", _fields(vocabulary))
+        raise _wrong(text, at, f"{vocabulary.noun} has no {prefix!r}", _fields(vocabulary))
     quote = rest[0]
     key = rest[1:-1].replace(quote * 2, quote) if quote in '`"' else rest
     if entity == "attribute":
@@ -364,7 +364,7 @@ def _attribute(key: str, text: str, at: int, vocabulary: Vocabulary) -> str:
     name = key.lower()
     name = vocabulary.aliases.get(name, name)
     if name not in vocabulary.texts and name not in vocabulary.times:
-        raise _wrong(text, at, f"a {vocabulary.noun} has no attribute {key!r}", _fields(vocabulary))
+        raise _wrong(text, at, f"{vocabulary.noun} has no attribute {key!r}", _fields(vocabulary))
     return name
 
 

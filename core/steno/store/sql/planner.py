@@ -32,7 +32,7 @@ __all__ = ["Search", "count", "page"]
 
 LATEST_FIRST = (Order(Field("attribute", "start_time"), descending=True),)
 _MANY_EXPERIMENTS = 20  # with more of them their runs are sorted, not merged
-_WINDOW = 20_000  # rows of an index looked at in one statement
+_FIRST_WINDOW, _WINDOW = 1000, 20_000  # rows of an index looked at in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +220,7 @@ def _walk(
         if start is not None and phase.rank < start.key[0][0]:
             continue
         at = start if start is not None and phase.rank == start.key[0][0] else None
-        rows = min(_WINDOW, max(1000, 4 * wanted))
+        rows = min(_WINDOW, max(_FIRST_WINDOW, 4 * wanted))
         while len(found) < wanted:
             window = phase.window(at, rows)
             found += _in_window(connection, phase, window, scope, clauses, wanted - len(found))
