@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from steno import registry as registry_module
 from steno.autologging import namespace
 from steno.autologging.scope import Off
-from steno.autologging.status import Status
 from steno.autologging.switchboard import Request, Switchboard
 from steno.autologging.wishes import (
     Names,
@@ -22,7 +21,10 @@ from steno.autologging.wishes import (
 )
 from steno.registry import registry
 
-__all__ = ["Status", "autolog", "disable", "enable", "framework", "is_plugin", "off", "reset", "silent", "status"]
+if TYPE_CHECKING:
+    from steno.autologging.status import Status
+
+__all__ = ["autolog", "disable", "enable", "framework", "is_plugin", "off", "reset", "silent", "status"]
 
 _FLAGS = ("exclusive", "silent")
 
@@ -162,7 +164,9 @@ def off(*names: str) -> Off:
 
 def status() -> Status:
     """What is watched, and why not the rest: print it, or read it as a mapping from name to row."""
-    return _Home.switchboard.status()
+    from steno.autologging.status import status_of  # noqa: PLC0415  tables and HTML, for who asks; autolog() is quick
+
+    return status_of(_Home.switchboard)
 
 
 def silent() -> bool:

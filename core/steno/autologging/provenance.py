@@ -10,12 +10,11 @@ import inspect
 import sys
 import weakref
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from steno.autologging.recording import RunRecord
+    from steno.autologging.runs import RunRecord
 
 __all__ = ["OURS", "UNKNOWN", "Prediction", "Provenance", "callers_name"]
 
@@ -25,7 +24,6 @@ _DEEPEST_VIEW = 4
 _SNAPSHOTS = sys.version_info < (3, 13)
 
 
-@dataclass(frozen=True, slots=True)
 class Prediction:
     """Where a prediction came from.
 
@@ -35,9 +33,12 @@ class Prediction:
         source: the name of the data that was predicted.
     """
 
-    record: RunRecord
-    model: Callable[[], Any]
-    source: str
+    __slots__ = ("model", "record", "source")
+
+    def __init__(self, record: RunRecord, model: Callable[[], Any], source: str) -> None:
+        self.record = record
+        self.model = model
+        self.source = source
 
 
 class _ByIdentity:

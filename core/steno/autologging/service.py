@@ -6,7 +6,6 @@ import importlib.util
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +13,7 @@ from steno.autologging import options as options_of
 from steno.autologging.guard import Guard, say
 from steno.autologging.imports import Waiting, recheck, when_imported
 from steno.autologging.provenance import Provenance
-from steno.autologging.training import Runs
+from steno.autologging.runs import Runs
 from steno.autologging.versions import framework_version, version_problem
 from steno.errors import IntegrationError
 from steno.registry import registry
@@ -29,7 +28,6 @@ __all__ = ["Process", "Service", "State"]
 State = Literal["on", "off", "blocked", "waiting", "absent", "unsupported", "partial", "broken", "pinned"]
 
 
-@dataclass(slots=True)
 class Process:
     """What the integrations of this process share.
 
@@ -40,10 +38,11 @@ class Process:
         common: options that hold for every integration, as given to `autolog`.
     """
 
-    services: dict[str, Service] = field(default_factory=dict)
-    provenance: Provenance = field(default_factory=Provenance)
-    runs: Runs = field(default_factory=Runs)
-    common: dict[str, Any] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.services: dict[str, Service] = {}
+        self.provenance = Provenance()
+        self.runs = Runs()
+        self.common: dict[str, Any] = {}
 
     def service(self, name: str) -> Service:
         """The service of one plugin, made when it is first asked for."""

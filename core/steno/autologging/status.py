@@ -5,11 +5,14 @@ from __future__ import annotations
 import html
 import json
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["PatchRow", "Status", "StatusRow"]
+from steno.autologging.switchboard import BLOCKED, Switchboard, blocked_names, is_blocked
+from steno.registry import Plugin, registry
+
+__all__ = ["PatchRow", "Status", "StatusRow", "status_of"]
 
 _COLUMNS = ("integration", "state", "version", "patches", "calls", "runs", "why")
 _NUMBERS = ("patches", "calls", "runs")
@@ -136,3 +139,41 @@ class Status(Mapping[str, StatusRow]):
         }
         plain: dict[str, Any] = json.loads(json.dumps(data, default=str))
         return plain
+
+
+def status_of(switchboard: Switchboard) -> Status:
+    """A row for every plugin, as things stand now."""
+    blocked = blocked_names()
+    rows = [_row(switchboard, plugin, blocked) for _, plugin in sorted(registry().plugins().items())]
+    said: dict[str, Any] = {}
+    for part in registry().hooks("steno_status"):
+        said.update(part)
+    return Status(rows, switchboard.inert, said)
+
+
+def _row(switchboard: Switchboard, plugin: Plugin, blocked: Collection[str]) -> StatusRow:
+    distribution = f"{plugin.distribution} {plugin.version}".strip()
+    if plugin.state == "broken":
+        return StatusRow(plugin.name, "broken", plugin.why, distribution=distribution, last_fault=plugin.fault)
+    if plugin.always_on:
+        state = "off" if registry().blocked(plugin.name) else "on" if plugin.state == "loaded" else "waiting"
+        return StatusRow(plugin.name, state, plugin.why, distribution=distribution, last_fault=plugin.fault)
+    service = switchboard.process.service(plugin.name)
+    state, why = service.state()
+    if state == "off" and (is_blocked(plugin.name, blocked) or service.why.endswith(BLOCKED)):
+        state, why = "blocked", f"switched off from outside by {BLOCKED}"
+    faults = sorted(service.guard.faults, key=lambda fault: fault.time)
+    return StatusRow(
+        plugin.name,
+        state,
+        why or ("steno.autolog() has not been called" if state == "off" else plugin.why),
+        service.version,
+        distribution,
+        tuple(PatchRow(patch.target, patch.installer, patch.state) for patch in service.patches),
+        service.calls,
+        service.runs,
+        service.skips,
+        service.last_skip,
+        f"{faults[-1].step}: {faults[-1].kind}: {faults[-1].message}" if faults else "",
+        dict(service.options),
+    )

@@ -5,24 +5,21 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from steno import config
 from steno.autologging import options
 from steno.autologging.scope import EVERYTHING, put
 from steno.autologging.service import Process
-from steno.autologging.status import PatchRow, Status, StatusRow
 from steno.autologging.wishes import Selection, Wish
-from steno.registry import Plugin, registry
+from steno.registry import registry
 
-__all__ = ["Request", "Switchboard"]
+__all__ = ["BLOCKED", "Request", "Switchboard", "blocked_names", "is_blocked"]
 
-_BLOCKED = "STENO_DISABLE"
+BLOCKED = "STENO_DISABLE"
 _CHILD = "this is a child process: nothing is recorded here unless you call steno.autolog(children=True)"
 
 
-@dataclass(frozen=True, slots=True)
 class Request:
     """One call of `autolog`, checked.
 
@@ -34,11 +31,19 @@ class Request:
         extra_tags: set on every run that a training opens.
     """
 
-    selection: Selection
-    wishes: Mapping[str, Wish]
-    common: Mapping[str, Any]
-    flags: Mapping[str, bool | None]
-    extra_tags: Mapping[str, str] = field(default_factory=dict)
+    def __init__(
+        self,
+        selection: Selection,
+        wishes: Mapping[str, Wish],
+        common: Mapping[str, Any],
+        flags: Mapping[str, bool | None],
+        extra_tags: Mapping[str, str],
+    ) -> None:
+        self.selection = selection
+        self.wishes = wishes
+        self.common = common
+        self.flags = flags
+        self.extra_tags = extra_tags
 
     def asked(self) -> set[str]:
         """The integrations that were asked for by name."""
@@ -94,7 +99,7 @@ class Switchboard:
             self.process.service(name).explicit = values
         for service in list(self.process.services.values()):
             service.resolve_options()
-        blocked = _blocked()
+        blocked = blocked_names()
         for name in registry().names():
             self._turn(name, "autolog(disable=True)" if off else self._reason_off(name, blocked))
         registry().load_always_on()
@@ -150,22 +155,22 @@ class Switchboard:
         self._switch_on_by_name(served)
 
     def _switch_on_by_name(self, names: Iterable[str]) -> None:
-        blocked = _blocked()
+        blocked = blocked_names()
         for name in names:
             with self._lock:
                 self._disabled.discard(name)
-            self._turn(name, _BLOCKED if _is_blocked(name, blocked) else "")
+            self._turn(name, BLOCKED if is_blocked(name, blocked) else "")
 
     def _demand(self, names: Iterable[str]) -> None:
-        blocked = _blocked()
+        blocked = blocked_names()
         for name in sorted(names):
-            if not _is_blocked(name, blocked):  # who set that variable has the last word
+            if not is_blocked(name, blocked):  # who set that variable has the last word
                 self.process.service(name).demand()
 
     def _reason_off(self, name: str, blocked: Collection[str]) -> str:
         only, exclude = self._selection.only, self._selection.exclude
-        if _is_blocked(name, blocked):
-            return _BLOCKED
+        if is_blocked(name, blocked):
+            return BLOCKED
         if name in self._disabled:
             return f"steno.disable({name!r})"
         if only is not None and name not in only:
@@ -211,48 +216,12 @@ class Switchboard:
         self.process.provenance.clear()
         put(None)
 
-    # -- status
 
-    def status(self) -> Status:
-        """A row for every plugin."""
-        blocked = _blocked()
-        rows = [self._row(plugin, blocked) for _, plugin in sorted(registry().plugins().items())]
-        said: dict[str, Any] = {}
-        for part in registry().hooks("steno_status"):
-            said.update(part)
-        return Status(rows, self.inert, said)
-
-    def _row(self, plugin: Plugin, blocked: Collection[str]) -> StatusRow:
-        distribution = f"{plugin.distribution} {plugin.version}".strip()
-        if plugin.state == "broken":
-            return StatusRow(plugin.name, "broken", plugin.why, distribution=distribution, last_fault=plugin.fault)
-        if plugin.always_on:
-            state = "off" if registry().blocked(plugin.name) else "on" if plugin.state == "loaded" else "waiting"
-            return StatusRow(plugin.name, state, plugin.why, distribution=distribution, last_fault=plugin.fault)
-        service = self.process.service(plugin.name)
-        state, why = service.state()
-        if state == "off" and (_is_blocked(plugin.name, blocked) or service.why.endswith(_BLOCKED)):
-            state, why = "blocked", f"switched off from outside by {_BLOCKED}"
-        faults = sorted(service.guard.faults, key=lambda fault: fault.time)
-        return StatusRow(
-            plugin.name,
-            state,
-            why or ("steno.autolog() has not been called" if state == "off" else plugin.why),
-            service.version,
-            distribution,
-            tuple(PatchRow(patch.target, patch.installer, patch.state) for patch in service.patches),
-            service.calls,
-            service.runs,
-            service.skips,
-            service.last_skip,
-            f"{faults[-1].step}: {faults[-1].kind}: {faults[-1].message}" if faults else "",
-            dict(service.options),
-        )
-
-
-def _blocked() -> frozenset[str]:
+def blocked_names() -> frozenset[str]:
+    """Names that are switched off from outside the program."""
     return config.names("disable")
 
 
-def _is_blocked(name: str, blocked: Collection[str]) -> bool:
+def is_blocked(name: str, blocked: Collection[str]) -> bool:
+    """Whether one name is among them; "*" means every name."""
     return name in blocked or EVERYTHING in blocked

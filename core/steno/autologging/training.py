@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from steno.autologging.recording import Call, Handle, RunRecord
-from steno.autologging.scope import Scope, current, put, rank
+from steno.autologging.recording import Call, Handle
+from steno.autologging.scope import Scope, current, put
 from steno.errors import IntegrationError
 
 if TYPE_CHECKING:
+    from steno.autologging.runs import RunRecord
     from steno.autologging.service import Service
     from steno.entities import RunStatus
     from steno.plugin import Seam
-    from steno.tracking.open_run import OpenRun
 
-__all__ = ["Runs", "Training"]
+__all__ = ["Training"]
 
 
 class Training:
@@ -184,72 +182,3 @@ def _status_of(error: BaseException) -> RunStatus:
     if isinstance(error, SystemExit):
         return "FINISHED" if error.code in (None, 0) else "FAILED"
     return "FAILED" if isinstance(error, Exception) else "KILLED"
-
-
-class Runs:
-    """Which run a training is written into.
-
-    Args:
-        exclusive: whether nothing is recorded while a run of the user's is active.
-        extra_tags: set on every run that a training opens.
-    """
-
-    def __init__(self) -> None:
-        self.exclusive = False
-        self.extra_tags: Mapping[str, str] = {}
-        self._lock = threading.Lock()
-        self._claimed: dict[str, RunRecord] = {}
-        self._joined: OpenRun | None = None
-
-    def renew(self) -> None:
-        """In a forked child: the parent's runs are the parent's, and nobody is left who could release its lock."""
-        self._lock = threading.Lock()
-        self._claimed = {}
-        self._joined = None
-
-    def refusal(self) -> str:
-        """Why nothing is recorded now; "" if a training may be."""
-        place = rank()
-        if place > 0 and not os.environ.get("STENO_RUN_ID"):
-            return f"this is process {place} of a distributed training; process 0 records it"
-        if self.exclusive and _session().active() is not None:
-            return "a run of yours is active, and steno.autolog(exclusive=True) says not to record then"
-        return ""
-
-    def open(self, service: Service) -> RunRecord:
-        """The user's active run if no training has been written into it, else a run of the training's own."""
-        session = _session()
-        active = session.active() or self._join(session)
-        if active is not None:
-            record = self._claim(active)
-            if record is not None:
-                with service.guard.step("tags"):
-                    active.set_tags({"steno.integration": service.name})
-                return record
-        tags = {**self.extra_tags, "mlflow.autologging": service.name, "steno.integration": service.name}
-        return RunRecord(session.open_run(tags=tags, parent=active), own=True)
-
-    def _claim(self, active: OpenRun) -> RunRecord | None:
-        with self._lock:
-            for run_id in [run_id for run_id, record in self._claimed.items() if record.open_run.ended]:
-                del self._claimed[run_id]
-            if active.run_id in self._claimed:
-                return None
-            record = self._claimed[active.run_id] = RunRecord(active, own=False)
-            return record
-
-    def _join(self, session: Any) -> OpenRun | None:
-        """The run that another process opened for all of them, named by STENO_RUN_ID."""
-        wanted = os.environ.get("STENO_RUN_ID")
-        if not wanted:
-            return None
-        with self._lock:
-            if self._joined is None or self._joined.run_id != wanted or self._joined.ended:
-                self._joined = session.open_run(run_id=wanted)
-            return self._joined
-
-
-def _session() -> Any:
-    from steno.tracking.session import session  # noqa: PLC0415  the store's libraries, paid with the first training
-
-    return session()

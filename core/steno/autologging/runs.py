@@ -1,0 +1,135 @@
+"""Which run a training is written into, and what autologging knows of that run beside what is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from steno.autologging.scope import rank
+
+if TYPE_CHECKING:
+    from steno.autologging.service import Service
+    from steno.tracking.open_run import OpenRun
+
+__all__ = ["FAULTS_TAG", "RunRecord", "Runs"]
+
+FAULTS_TAG = "steno.faults"
+_MOST_FAULTS = 20
+_LONGEST_FAULT = 500
+
+
+class RunRecord:
+    """What autologging knows of one run beside what is written: names given out, faults, who opened it.
+
+    Attributes:
+        open_run: the writing handle.
+        own: whether a training opened it, so that the training ends it and may name it.
+        faults: what could not be recorded.
+    """
+
+    __slots__ = ("__weakref__", "_lock", "_models", "_scores", "faults", "open_run", "own")
+
+    def __init__(self, open_run: OpenRun, *, own: bool) -> None:
+        self.open_run = open_run
+        self.own = own
+        self.faults: list[dict[str, str]] = []
+        self._lock = threading.Lock()
+        self._models: Counter[str] = Counter()
+        self._scores: Counter[tuple[str, str]] = Counter()
+
+    def model_name(self, name: str) -> str:
+        """The name under which the run keeps its next model: `model`, `model_2`, ..."""
+        with self._lock:
+            self._models[name] += 1
+            count = self._models[name]
+        return name if count == 1 else f"{name}_{count}"
+
+    def score_name(self, name: str, source: str) -> str:
+        """The key of the next score of this name and data, as MLflow names it: `r2_score_X`, `r2_score-2_X`, ..."""
+        with self._lock:
+            self._scores[name, source] += 1
+            count = self._scores[name, source]
+        return f"{name}_{source}" if count == 1 else f"{name}-{count}_{source}"
+
+    def fault(self, step: str, error: BaseException) -> None:
+        """List one thing that could not be recorded; written as the run's tag `steno.faults`."""
+        with self._lock:
+            if len(self.faults) >= _MOST_FAULTS:
+                return
+            message = str(error)[:_LONGEST_FAULT]
+            self.faults.append({"step": step, "type": type(error).__name__, "message": message})
+            text = json.dumps(self.faults)
+        self.open_run.set_tags({FAULTS_TAG: text})
+
+
+class Runs:
+    """Which run a training is written into.
+
+    Args:
+        exclusive: whether nothing is recorded while a run of the user's is active.
+        extra_tags: set on every run that a training opens.
+    """
+
+    def __init__(self) -> None:
+        self.exclusive = False
+        self.extra_tags: Mapping[str, str] = {}
+        self._lock = threading.Lock()
+        self._claimed: dict[str, RunRecord] = {}
+        self._joined: OpenRun | None = None
+
+    def renew(self) -> None:
+        """In a forked child: the parent's runs are the parent's, and nobody is left who could release its lock."""
+        self._lock = threading.Lock()
+        self._claimed = {}
+        self._joined = None
+
+    def refusal(self) -> str:
+        """Why nothing is recorded now; "" if a training may be."""
+        place = rank()
+        if place > 0 and not os.environ.get("STENO_RUN_ID"):
+            return f"this is process {place} of a distributed training; process 0 records it"
+        if self.exclusive and _session().active() is not None:
+            return "a run of yours is active, and steno.autolog(exclusive=True) says not to record then"
+        return ""
+
+    def open(self, service: Service) -> RunRecord:
+        """The user's active run if no training has been written into it, else a run of the training's own."""
+        session = _session()
+        active = session.active() or self._join(session)
+        if active is not None:
+            record = self._claim(active)
+            if record is not None:
+                with service.guard.step("tags"):
+                    active.set_tags({"steno.integration": service.name})
+                return record
+        tags = {**self.extra_tags, "mlflow.autologging": service.name, "steno.integration": service.name}
+        return RunRecord(session.open_run(tags=tags, parent=active), own=True)
+
+    def _claim(self, active: OpenRun) -> RunRecord | None:
+        with self._lock:
+            for run_id in [run_id for run_id, record in self._claimed.items() if record.open_run.ended]:
+                del self._claimed[run_id]
+            if active.run_id in self._claimed:
+                return None
+            record = self._claimed[active.run_id] = RunRecord(active, own=False)
+            return record
+
+    def _join(self, session: Any) -> OpenRun | None:
+        """The run that another process opened for all of them, named by STENO_RUN_ID."""
+        wanted = os.environ.get("STENO_RUN_ID")
+        if not wanted:
+            return None
+        with self._lock:
+            if self._joined is None or self._joined.run_id != wanted or self._joined.ended:
+                self._joined = session.open_run(run_id=wanted)
+            return self._joined
+
+
+def _session() -> Any:
+    from steno.tracking.session import session  # noqa: PLC0415  the store's libraries, paid with the first training
+
+    return session()
