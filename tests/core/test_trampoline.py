@@ -212,6 +212,7 @@ def test_async_generators_pass_everything_through() -> None:
         closing = function(1, log)
         await anext(closing)
         await closing.aclose()
+        assert log == ["closed", "closed"]
         values += [x async for x in function("", log)]
         return values
 

@@ -160,11 +160,7 @@ class _Hook:
             self._move(name, {"running"}, "pending")
             raise
         standing = sys.modules.get(name, module)  # a module may put another object in its own place
-        if type(module).__name__ == "_LazyModule":
-            # still being turned into a plain module: touching it now would run its code a second time
-            self._move(name, {"running"}, "pending")
-        else:
-            self._fire(name, standing, "running")
+        self._fire(name, standing, "running")
 
     def _fire(self, name: str, module: ModuleType, state: str) -> None:
         for waiting in self._move(name, {state}, "done"):
