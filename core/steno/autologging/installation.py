@@ -134,25 +134,20 @@ class Installation:
     def _look_up(self, target: _Target, module: ModuleType) -> Iterator[tuple[Any, str]]:
         if target.found and target.found != module.__name__:
             return
-        for place, path in target.places:
-            if place != module.__name__:
-                continue
+        paths = [path for place, path in target.places if place == module.__name__]
+        for path in paths:
             if path == "*":
-                target.found = place
+                target.found = module.__name__
                 yield from ((module, name) for name in _public_functions(module))
                 return
             owner, name = _resolve(module, path)
-            if owner is _MISSING:
-                self._miss(target, place, f"{place} has no {path}")
-                continue
-            target.found = place
-            yield owner, name
-            return
-
-    def _miss(self, target: _Target, place: str, reason: str) -> None:
-        target.missed.add(place)
-        if len(target.missed) == len({module for module, _ in target.places}) and not target.optional:
-            self.missing[target.text] = reason
+            if owner is not _MISSING:
+                target.found = module.__name__
+                yield owner, name
+                return
+        target.missed.add(module.__name__)
+        if len(target.missed) == len({place for place, _ in target.places}) and not target.optional:
+            self.missing[target.text] = f"{module.__name__} has no {' and no '.join(paths)}"
 
     def _install(self, target: _Target, owner: Any, name: str) -> None:
         if target.methods:

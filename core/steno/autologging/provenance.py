@@ -165,9 +165,17 @@ def callers_name(value: object, packages: Collection[str]) -> str | None:
         return None
     names = frame.f_locals
     try:
-        return next((name for name, held in names.items() if held is value and name.strip("_0123456789")), None)
+        return _holder(value, names) or _holder(value, frame.f_globals)
     finally:
         _forget_snapshot(frame, names)
+
+
+def _holder(value: object, names: dict[str, Any]) -> str | None:
+    """The first name for this very object; not a notebook's `_` and `_12`."""
+    for name, held in list(names.items()):
+        if held is value and name.strip("_0123456789"):
+            return name
+    return None
 
 
 def _users_frame(packages: Collection[str]) -> FrameType | None:

@@ -57,7 +57,7 @@ class Handle:
         opener: opens it, or returns None where nothing is to be recorded.
     """
 
-    __slots__ = ("__weakref__", "_opener", "_record", "service")
+    __slots__ = ("__weakref__", "_faults", "_opener", "_record", "service")
 
     def __init__(
         self, service: Service, record: RunRecord | None = None, opener: Callable[[], RunRecord | None] | None = None
@@ -65,16 +65,20 @@ class Handle:
         self.service = service
         self._record = record
         self._opener = opener
+        self._faults: list[tuple[str, BaseException]] = []
 
     def record(self) -> RunRecord | None:
         """The run, opened if need be; None if there is none to write into."""
         if self._record is None and self._opener is not None:
             self._record = self._opener()
+            if self._record is not None and self._faults:
+                self._list_faults(self._record)
         return self._record
 
     def release(self) -> None:
         """The training is over: hold on to the run and to nothing else."""
         self._opener = None
+        self._faults.clear()
 
     @property
     def run_id(self) -> str:
@@ -90,9 +94,14 @@ class Handle:
         """Note that one step failed: in `steno.status()`, in one warning, and on the run."""
         if isinstance(fault, Exception):
             self.service.guard.record(step, fault)
-        record = self._record
-        if record is not None:
-            with self.service.guard.step("listing a fault"):
+        self._faults.append((step, fault))
+        if self._record is not None:
+            self._list_faults(self._record)
+
+    def _list_faults(self, record: RunRecord) -> None:
+        faults, self._faults = self._faults, []
+        with self.service.guard.step("listing a fault"):
+            for step, fault in faults:
                 record.fault(step, fault)
 
     def name(self, text: str) -> None:

@@ -100,14 +100,15 @@ class Runs:
         """The user's active run if no training has been written into it, else a run of the training's own."""
         session = _session()
         active = session.active() or self._join(session)
-        if active is not None:
-            record = self._claim(active)
-            if record is not None:
-                with service.guard.step("tags"):
-                    active.set_tags({"steno.integration": service.name})
-                return record
-        tags = {**self.extra_tags, "mlflow.autologging": service.name, "steno.integration": service.name}
-        return RunRecord(session.open_run(tags=tags, parent=active), own=True)
+        record = None if active is None else self._claim(active)
+        if record is None:
+            tags = {**self.extra_tags, "mlflow.autologging": service.name, "steno.integration": service.name}
+            record = RunRecord(session.open_run(tags=tags, parent=active), own=True)
+        else:
+            with service.guard.step("tags"):
+                record.open_run.set_tags({"steno.integration": service.name})
+        session.note_training(record.open_run)
+        return record
 
     def _claim(self, active: OpenRun) -> RunRecord | None:
         with self._lock:
@@ -124,9 +125,9 @@ class Runs:
         if not wanted:
             return None
         with self._lock:
-            if self._joined is None or self._joined.run_id != wanted or self._joined.ended:
+            if self._joined is None or self._joined.run_id != wanted:
                 self._joined = session.open_run(run_id=wanted)
-            return self._joined
+            return None if self._joined.ended else self._joined  # somebody here has ended it: it is not taken up again
 
 
 def _session() -> Any:

@@ -90,7 +90,7 @@ class Training:
         if not service.guard.given_up(self._step("before")):
             self._run_before(Call(service, self._handle, function, instance, args, kwargs))
         if not self._skipped:
-            self._open()
+            self._handle.record()
             self.live = True
 
     def _run_before(self, call: Call) -> None:
