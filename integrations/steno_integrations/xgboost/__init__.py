@@ -81,7 +81,7 @@ class XGBoost(Integration):
         _outcome(call, model.get_booster())
         _training_score(call, model)
         with run.step("model"):
-            head = data.head(X)
+            head = data.head(X) if call.options["log_models"] else None
             prediction = None if head is None else model.predict(head)
             run.model(model, sample=head, prediction=prediction, answers_for=(model.get_booster(),))
 
@@ -96,15 +96,12 @@ class XGBoost(Integration):
     @observe(f"{LOOP}.after_iteration")
     def after_iteration(self, call: Call, _result: Any) -> None:
         """One boosting round has been evaluated."""
-        container = call.self
-        loop = self._loops.get(container)
+        loop = self._loops.get(call.self)
         if loop is None:
             return
-        epoch = call.args[1] if len(call.args) > 1 else call.arg("epoch")
-        values = loop.advance(container.history, epoch)
-        if values:
-            call.run.metrics(values, step=loop.step)
-        elif not loop.names:
+        if loop.advance(call.self.history, call.args[1]):
+            loop.write(call.run)
+        if not loop.names:
             loop.data = call.arg("dtrain")
 
     @observe(f"{LOOP}.after_training")
@@ -114,6 +111,7 @@ class XGBoost(Integration):
         if loop is None:
             return
         run = call.run
+        loop.write(run)
         with run.step("early stopping"):
             _early_stopping(run, call.self, loop, result)
         if loop.data is not None and call.options["log_training_metrics"] and self._loops.is_owner(run.run_id):
@@ -197,8 +195,9 @@ def _outcome(call: Call, booster: Any) -> None:
             for kind in call.options["importance_types"]
             if kind == "weight" or not linear
         }
-        for kind, scores in found.items():
-            run.text(json.dumps(scores, indent=2), f"feature_importance_{kind}.json")
+        # The chart has them all; this one is also the file that MLflow writes.
+        if "weight" in found:
+            run.text(json.dumps(found["weight"], indent=2), "feature_importance_weight.json")
         if found:
             run.chart("feature_importance", {"kind": "bar", "title": "Feature importance", "series": found})
 
