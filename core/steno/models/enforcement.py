@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from collections.abc import Mapping, Sequence
@@ -243,17 +244,13 @@ def _values(column: Column, rows: int) -> list[Any]:
 def _frame(data: Mapping[Any, Any]) -> Any:
     """A dataframe of these columns: pandas', unless only polars is there."""
     if "pandas" in sys.modules or importlib.util.find_spec("pandas") is not None:
-        import pandas as pd  # noqa: PLC0415  a framework of the user's, not ours
-
-        return pd.DataFrame(dict(data))
+        return importlib.import_module("pandas").DataFrame(dict(data))
     if importlib.util.find_spec("polars") is None:
         raise SchemaError(
             f"the model wants named columns, and got {', '.join(map(str, data))} without a dataframe library to hold "
             "them: pip install pandas"
         )
-    import polars as pl  # noqa: PLC0415  a framework of the user's, not ours
-
-    return pl.DataFrame(dict(data))
+    return importlib.import_module("polars").DataFrame(dict(data))
 
 
 # -- tensors

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Environment", "conda_env", "modules_named_in", "python_env", "required"]
+__all__ = ["Environment", "conda_env", "differences", "modules_named_in", "python_env", "required"]
 
 _SCANNED_BYTES = 4 * 2**20
 _SHORT = rb"\x8c.([A-Za-z_][\w.]*)\x94"
-# A class or function in a pickle of protocol 4 or later: module, name, STACK_GLOBAL; the name may be a reference
-# back to an earlier one. Modules that cloudpickle imports are the single argument of a call.
-_GLOBAL = re.compile(_SHORT + rb"(?:\x8c.[A-Za-z_][\w.<>]*\x94|h.|j....)\x93|" + _SHORT + rb"\x85\x94R", re.DOTALL)
+# A class or function in a pickle of protocol 4 or later: module, name, STACK_GLOBAL; the name may be a reference back.
+_GLOBAL = re.compile(_SHORT + rb"(?:\x8c.[A-Za-z_][\w.<>]*\x94|h.|j....)\x93", re.DOTALL)
+_ANY = re.compile(_SHORT, re.DOTALL)
 _NAME = re.compile(r"^(?P<name>.+?)-(?P<version>\d[^-]*)(?:-py[\d.]+)?\.(?P<kind>dist|egg)-info$")
 _SEPARATORS = re.compile(r"[-_.]+")
 _DISTRIBUTION = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(\[[^\]]*\])?")
@@ -157,7 +157,9 @@ def modules_named_in(file: Path) -> set[str]:
         elif size > _SCANNED_BYTES:
             stream.seek(_SCANNED_BYTES)
             text += stream.read()
-    names = {(first or second).decode("ascii", "replace") for first, second in _GLOBAL.findall(text)}
+    # A function pickled by value imports what it uses by `subimport`, whose argument may be any earlier text.
+    found = _ANY.findall(text) if b"subimport" in text else _GLOBAL.findall(text)
+    names = {name.decode("ascii", "replace") for name in found}
     return {name for name in names if name in sys.modules}
 
 
@@ -191,6 +193,21 @@ def required(declared: Iterable[str], modules: Iterable[str]) -> Environment:
         else:
             found.setdefault(_canonical(owner.name), f"{_canonical(owner.name)}=={owner.version}")
     return Environment(tuple(sorted(found.values(), key=str.lower)), tuple(sorted(local)))
+
+
+def differences(requirements: Path) -> list[str]:
+    """The exact requirements of a file that this process does not meet, each with what is here instead."""
+    try:
+        lines = requirements.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    found = []
+    for line in lines:
+        name, pinned, version = line.partition("==")
+        here = _installed.by_name(name.partition("[")[0].strip())
+        if pinned and (here is None or here.version != version.strip()):
+            found.append(f"{line.strip()} (here {'none' if here is None else here.version})")
+    return found
 
 
 @functools.cache

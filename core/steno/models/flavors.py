@@ -5,10 +5,11 @@ A model folder is written beside its place and renamed into it when it is whole,
 
 from __future__ import annotations
 
-import inspect
 import os
+import pickle
 import platform
 import shutil
+import sys
 import time
 import uuid
 import warnings
@@ -17,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from steno import __version__
 from steno.entities import LoggedModel
 from steno.errors import AlreadyExistsError, InvalidInputError, ModelError, SchemaError, StenoWarning, StoreError, shown
 from steno.models import environment, places, trust
+from steno.models.arguments import Arguments, Wanted
 from steno.models.examples import head, write_example
-from steno.models.mlmodel import MLMODEL, PYTHON_FUNCTION, Model, new_model_id, read_yaml, write_yaml
+from steno.models.mlmodel import MLMODEL, PYTHON_FUNCTION, Model, new_model_id, write_yaml
 from steno.models.signature import ModelSignature, infer_signature
 from steno.plugin import Integration, SavedFlavor
 from steno.tracking.location import make_private
@@ -34,8 +35,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelInfo", "load_from", "load_model", "log_into", "log_model", "save_model", "write_model"]
 
-_NOT_KEPT = ("mlflow_model", "params", "step", "model_type", "code_paths", "model_config", "prompts")
-_IGNORED = ("await_registration_for",)
+
+_UNREADABLE = (
+    ValueError, OSError, EOFError, AttributeError, ImportError, TypeError, LookupError, pickle.UnpicklingError,
+)  # fmt: skip
+"""What readers raise about a damaged file, or about one that another version wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ def write_model(
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished.mkdir(mode=0o700)
         saved = integration.saver(model, unfinished, **(saver_options or {}))
-        wanted = _Wanted(_lines(pip_requirements), _lines(extra_pip_requirements) or [], _conda(conda_env))
+        wanted = Wanted.of(conda_env, pip_requirements, extra_pip_requirements)
         if input_example is not None:
             described.saved_input_example_info = write_example(unfinished, input_example)
         _describe(described, integration, model, saved, unfinished, wanted)
@@ -136,22 +140,13 @@ def write_model(
     return described
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What the caller says of the environment."""
-
-    requirements: list[str] | None
-    extra: list[str]
-    conda: Mapping[str, Any] | None
-
-
 def _describe(
-    described: Model, integration: Integration, model: Any, saved: SavedFlavor, folder: Path, wanted: _Wanted
+    described: Model, integration: Integration, model: Any, saved: SavedFlavor, folder: Path, wanted: Wanted
 ) -> None:
     """Write all files of the folder but the model's own."""
     modules = {type(model).__module__}
-    for file in [entry for entry in os.scandir(folder) if entry.is_file()]:
-        modules |= environment.modules_named_in(Path(file.path))
+    for file in _files_in(folder):
+        modules |= environment.modules_named_in(file)
     found = environment.required([*saved.requirements, *wanted.extra], modules)
     requirements = list(found.requirements)
     if wanted.requirements is not None:
@@ -159,7 +154,7 @@ def _describe(
     conda = environment.conda_env(requirements)
     if wanted.conda is not None:
         conda = wanted.conda
-        requirements = _pip_part(wanted.conda) + wanted.extra
+        requirements = wanted.pip_part() + wanted.extra
     (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
     (folder / "python_env.yaml").write_text(write_yaml(dict(environment.python_env())), encoding="utf-8")
     (folder / "conda.yaml").write_text(write_yaml(dict(conda)), encoding="utf-8")
@@ -171,11 +166,12 @@ def _describe(
         python_version=platform.python_version(),
     )
     described.add_flavor(integration.name, **saved.conf)
-    described.extra["steno_version"] = __version__
-    described.model_size_bytes = sum(entry.stat().st_size for entry in _files_below(folder))
+    version = sys.modules["steno"].__version__
+    described.extra["steno_version"] = version
+    described.model_size_bytes = sum(file.stat().st_size for file in _files_in(folder))
     (folder / MLMODEL).write_text(described.to_yaml(), encoding="utf-8")
     facts = {
-        "steno_version": __version__,
+        "steno_version": version,
         "model_class": saved.model_class,
         "runs_code": saved.runs_code,
         "local_modules": list(found.local_modules),
@@ -183,41 +179,8 @@ def _describe(
     trust.write_manifest(folder, facts)
 
 
-def _files_below(folder: Path) -> Iterable[os.DirEntry[str]]:
-    for entry in os.scandir(folder):
-        if entry.is_dir():
-            yield from _files_below(Path(entry.path))
-        else:
-            yield entry
-
-
-def _lines(given: Iterable[str] | str | os.PathLike[str] | None) -> list[str] | None:
-    """Requirements from a list, or from a requirements file; lines with options and comments are left out of none."""
-    if given is None:
-        return None
-    if isinstance(given, (str, os.PathLike)):
-        try:
-            text = Path(given).read_text(encoding="utf-8")
-        except OSError as fault:
-            raise InvalidInputError(
-                f"requirements are {shown(given)}, accepted are a list of requirements and the path of a file: {fault}"
-            ) from fault
-        return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    return [str(line) for line in given]
-
-
-def _conda(given: Mapping[str, Any] | str | os.PathLike[str] | None) -> Mapping[str, Any] | None:
-    if given is None or isinstance(given, Mapping):
-        return given
-    read = read_yaml(Path(given).read_text(encoding="utf-8"), str(given))
-    if not isinstance(read, dict):
-        raise InvalidInputError(f"conda_env {shown(given)} holds {shown(read)}, accepted is a conda environment file")
-    return read
-
-
-def _pip_part(conda: Mapping[str, Any]) -> list[str]:
-    parts = [part["pip"] for part in conda.get("dependencies", ()) if isinstance(part, Mapping) and "pip" in part]
-    return [str(line) for part in parts for line in part]
+def _files_in(folder: Path) -> list[Path]:
+    return [Path(place, name) for place, _folders, names in os.walk(folder) for name in names]
 
 
 # -- the public calls; MLflow's arguments, in MLflow's order
@@ -234,7 +197,7 @@ def save_model(integration: Integration, *args: Any, **kwargs: Any) -> None:
         AlreadyExistsError: something is in the folder.
         InvalidInputError: an argument that is unknown or missing.
     """
-    given = _Arguments(integration, "save_model", args, kwargs, ("path", "conda_env"))
+    given = Arguments(integration, "save_model", args, kwargs, ("path", "conda_env"))
     path = given.take("path")
     if path is None:
         raise InvalidInputError("save_model got no path: write save_model(model, 'folder')")
@@ -245,21 +208,24 @@ def log_model(integration: Integration, *args: Any, **kwargs: Any) -> ModelInfo:
     """Save a model as an artifact of the active run: `steno.<name>.log_model(model, name="model", ...)`.
 
     Takes MLflow's arguments: those of `save_model` without `path`, and `artifact_path` or `name`, `run_id`,
-    `registered_model_name`, `tags`.
+    `registered_model_name`, `step`, `tags`.
 
     Raises:
         InvalidInputError: an argument that is unknown or missing.
     """
-    given = _Arguments(integration, "log_model", args, kwargs, ("artifact_path", "conda_env"))
+    given = Arguments(integration, "log_model", args, kwargs, ("artifact_path", "conda_env"))
     old_name, name, tags = given.take("artifact_path"), given.take("name"), given.take("tags")
     registered = given.take("registered_model_name")
     if registered is not None:
         warnings.warn(
             f"model is logged and not registered as {registered!r}: this version of steno has no model registry",
             StenoWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
-    return _log(session().current_run(), integration, given.model, name or old_name or "model", tags, given.rest())
+    step, run_id = given.take("step"), given.take("run_id")
+    rest = given.rest()  # what is wrong with the call is said before a run is opened for it
+    run = session().current_run() if run_id is None else session().handle(run_id)
+    return _log(run, integration, given.model, name or old_name or "model", rest, tags, step or 0)
 
 
 def log_into(
@@ -301,7 +267,7 @@ def log_into(
         "metadata": metadata,
         "saver_options": saver_options,
     }
-    return _log(open_run, integration, model, name, None, rest)
+    return _log(open_run, integration, model, name, rest)
 
 
 def _log(
@@ -309,8 +275,9 @@ def _log(
     integration: Integration,
     model: Any,
     name: str,
-    tags: Mapping[str, Any] | None,
     rest: Mapping[str, Any],
+    tags: Mapping[str, Any] | None = None,
+    step: int = 0,
 ) -> ModelInfo:
     folder = _place(open_run.artifacts, name)
     if folder.exists():
@@ -332,7 +299,8 @@ def _log(
             "READY",
             integration.name,
             {str(key): str(value) for key, value in (tags or {}).items()},
-        )
+        ),
+        step,
     )
     return info
 
@@ -389,72 +357,6 @@ def _info(described: Model, experiment_id: str) -> ModelInfo:
     )
 
 
-class _Arguments:
-    """The arguments of a public call: the model by position or any of its names, the rest by keyword."""
-
-    def __init__(
-        self,
-        integration: Integration,
-        function: str,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        positions: tuple[str, ...],
-    ) -> None:
-        self.integration = integration
-        self.call = f"{integration.name}.{function}"
-        self.values = dict(kwargs)
-        names = {"model", integration.model_argument}
-        named = [name for name in names if name in self.values]
-        if len(args) + len(named) == 0 or len(named) > 1 or (args and named):
-            raise InvalidInputError(
-                f"{self.call} takes one model, by position or as {integration.model_argument}=, and got "
-                f"{len(named) + min(1, len(args))}: write {self.call}({integration.model_argument}=...)"
-            )
-        self.model = args[0] if args else self.values.pop(named[0])
-        if len(args) > 1 + len(positions):
-            raise InvalidInputError(
-                f"{self.call} got {len(args)} positional arguments, accepted are the model, {positions}"
-            )
-        for name, value in zip(positions, args[1:], strict=False):
-            if name in self.values:
-                raise InvalidInputError(f"{self.call} got {name!r} twice, by position and by name")
-            self.values[name] = value
-
-    def take(self, name: str) -> Any:
-        """One argument, or None."""
-        return self.values.pop(name, None)
-
-    def rest(self) -> dict[str, Any]:
-        """The arguments of `write_model`; what is neither its nor the saver's is refused by name."""
-        known = {key: self.take(key) for key in ("conda_env", "signature", "input_example", "metadata")}
-        known["pip_requirements"] = self.take("pip_requirements")
-        known["extra_pip_requirements"] = self.take("extra_pip_requirements")
-        self._leave_out()
-        parameters = list(inspect.signature(self.integration.saver).parameters)[2:]
-        unknown = sorted(set(self.values) - set(parameters))
-        if unknown:
-            accepted = sorted([*known, *parameters])
-            raise InvalidInputError(f"{self.call} got {', '.join(unknown)}, accepted are {', '.join(accepted)}")
-        known["saver_options"] = self.values
-        example = known["input_example"]
-        if known["signature"] is None and example is not None:
-            known["signature"] = infer_signature(example, self.integration.predictor(self.model)(example))
-        if known["signature"] is False:  # MLflow's word for "infer none"
-            known["signature"] = None
-        return known
-
-    def _leave_out(self) -> None:
-        for name in _IGNORED:
-            self.take(name)
-        lost = [name for name in _NOT_KEPT if self.take(name) is not None]
-        if lost:
-            warnings.warn(
-                f"{self.call} keeps the model and not {', '.join(lost)}: this version of steno has no place for it",
-                StenoWarning,
-                stacklevel=4,
-            )
-
-
 # -- reading
 
 
@@ -487,7 +389,14 @@ def load_from(integration: Integration, place: places.Place, described: Model, *
     trust.verify(place.folder, expected="steno_version" in described.extra)
     if not (trusted or place.own) and integration.runs_code(place.folder, conf):
         trust.refuse(place.uri, f"flavor {integration.name}, {conf.get('serialization_format', 'pickle')}")
-    return integration.loader(place.folder, conf)
+    try:
+        return integration.loader(place.folder, conf)
+    except _UNREADABLE as fault:
+        differing = environment.differences(place.folder / "requirements.txt")
+        raise ModelError(
+            f"model {place.uri!r} cannot be loaded: {type(fault).__name__}: {fault}; "
+            + (f"it was saved with {', '.join(differing)}: install that" if differing else "is the file damaged?")
+        ) from fault
 
 
 def _conf(integration: Integration, place: places.Place, described: Model) -> Mapping[str, Any]:
@@ -500,5 +409,6 @@ def _conf(integration: Integration, place: places.Place, described: Model) -> Ma
         return {"pickled_model": data, "data": data}
     raise ModelError(
         f"model {place.uri!r} has no flavor {integration.name!r}, its flavors are "
-        f"{', '.join(sorted(described.flavors))}: write steno.pyfunc.load_model({place.uri!r}), or load it by one of them"
+        f"{', '.join(sorted(described.flavors))}: "
+        f"write steno.pyfunc.load_model({place.uri!r}), or load it by one of them"
     )

@@ -23,6 +23,7 @@ FORMAT_VERSION = "3.0.0"
 
 _MOST_BYTES = 2**20
 _MOST_NODES = 100_000
+_DEEPEST = 100
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -204,6 +205,7 @@ def read_yaml(text: str, source: str) -> Any:
         ModelError: if it is no such YAML.
     """
     try:
+        _refuse_depth(text, source)
         data = yaml.load(text, Loader=_Loader)  # noqa: S506  a safe loader, in C
     except (yaml.YAMLError, ValueError, RecursionError) as fault:
         raise ModelError(f"{source} is no plain YAML: {fault}") from fault
@@ -218,3 +220,15 @@ def read_yaml(text: str, source: str) -> Any:
         elif isinstance(item, list):
             pending.extend(item)
     return data
+
+
+def _refuse_depth(text: str, source: str) -> None:
+    """The C loader recurses without a limit of its own, and ends the process; its parser does not."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                raise ModelError(f"{source} is nested more than {_DEEPEST} deep: refused")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1

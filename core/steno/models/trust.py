@@ -121,7 +121,9 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     pending = [("", folder)]
     while pending:
         prefix, place = pending.pop()
-        for entry in os.scandir(place):
+        with os.scandir(place) as listing:
+            entries = list(listing)
+        for entry in entries:
             name = f"{prefix}{entry.name}"
             if entry.is_symlink():
                 raise ModelError(f"model folder {folder}: {shown(name)} is a link, which may lead out of it: refused")

@@ -37,7 +37,7 @@ def _form(data: Any) -> Any:
         ("float32", "float"),
         ("float64", "double"),
         ("datetime64[ns]", "datetime"),
-        ("timedelta64[ns]", "long"),
+        ("timedelta64[ns]", "any"),
         ("complex128", "any"),
         ("str", "string"),
         ("Int64", "long"),
