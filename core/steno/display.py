@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +19,8 @@ __all__ = [
     "better",
     "curves",
     "duration",
+    "failure",
     "family",
-    "frameworks",
     "headline",
     "lower_is_better",
     "moment",
@@ -229,6 +230,14 @@ def subject(run: Run) -> str:
     return tags.get("estimator_name") or tags.get("mlflow.autologging") or ""
 
 
-def frameworks(runs: Iterable[Run]) -> list[str]:
-    """The frameworks that trained these runs, in order of first use."""
-    return list(dict.fromkeys(tag for run in runs if (tag := run.data.tags.get("mlflow.autologging"))))
+def failure(run: Run) -> tuple[str, str]:
+    """What ended the run too early, in a line such as "ValueError: Input X contains NaN.", and its traceback or ""."""
+    text = run.data.tags.get("steno.error", "")
+    if not text.startswith("{"):
+        return text, ""
+    try:
+        error = json.loads(text)
+    except ValueError:
+        return text, ""
+    parts = [str(error.get(key) or "") for key in ("type", "message", "traceback")]
+    return ": ".join(part for part in parts[:2] if part), parts[2]

@@ -136,10 +136,10 @@ def test_the_demo_is_plain_where_nobody_looks() -> None:
 def test_a_missing_framework_is_named_with_the_command_that_installs_it(run_python: RunPython) -> None:
     """Without a framework the demo says which is missing and what to type, and makes nothing."""
     done = run_python(
-        "import importlib.util\n"
+        "import importlib.util, sys\n"
         "real = importlib.util.find_spec\n"
-        "import steno.cli.trainings as trainings\n"
-        "trainings.find_spec = lambda name: None if name == 'xgboost' else real(name)\n"
+        "import steno.cli.demo\n"
+        "sys.modules['steno.cli.demo'].find_spec = lambda name: None if name == 'xgboost' else real(name)\n"
         "from steno.cli.main import main\n"
         "main(['demo'])\n"
     )

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["experiments"]
 
+_COUNTED = 10_000
+
 
 @click.group()
 def experiments() -> None:
@@ -45,7 +47,7 @@ def ls(as_json: bool) -> None:
         made.add_column(heading, justify="right" if heading == "runs" else "left")
     now_ms = time.time() * 1000
     for experiment in found:
-        made.add_row(*_row(experiment, recent_runs(client, [experiment]), now_ms))
+        made.add_row(*_row(experiment, recent_runs(client, [experiment], limit=_COUNTED), now_ms))
     screen.print(made)
 
 
@@ -54,6 +56,6 @@ def _row(experiment: Experiment, runs: Sequence[Run], now_ms: float) -> list[Tex
     return [
         styled((experiment.name, "bold")),
         styled((experiment.experiment_id, "dim")),
-        styled(str(len(runs))),
+        styled(f"{len(runs)}{'+' if len(runs) >= _COUNTED else ''}"),
         styled(("–" if last is None else ago(last, now_ms), "dim")),
     ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import steno
 from steno.cli.curve import Line, chart
 from steno.cli.screen import curve_text, grid, indented, status_text, styled
-from steno.display import ago, curves, duration, family, headline, moment, number, seconds_of, size, subject
+from steno.display import ago, curves, duration, failure, family, headline, moment, number, seconds_of, size, subject
 from steno.entities import DatasetInput, LoggedModel, Metric, ParamValue, Run
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = ["File", "RunPage", "curve_parts", "read_page", "run_parts"]
 _CHARTS = 3
 _LINES = 6
 _FILES = 400
+_TRACE_LINES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,11 @@ def run_parts(page: RunPage, screen: Console, *, now_ms: float, with_tags: bool 
     """The page, part by part."""
     run = page.run
     yield _heading(page, now_ms)
-    error = run.data.tags.get("steno.error", "")
+    error, trace = failure(run)
     if error:
         yield styled("\n", ("  Error ", "bold red"), error)
+    if trace:
+        yield indented(styled((_end_of(trace), "dim")), 4)
     yield ""
     yield indented(_facts(run, screen))
     yield from curve_parts(page, screen)
@@ -146,6 +149,13 @@ def _heading(page: RunPage, now_ms: float) -> Text:
     )  # fmt: skip
 
 
+def _end_of(trace: str) -> str:
+    """The innermost frames of a traceback, without the error that stands above it already."""
+    lines = trace.rstrip().split("\n")
+    frames = [line.removeprefix("  ") for line in lines if line.startswith(" ")]
+    return "\n".join(frames[-_TRACE_LINES:])
+
+
 def _facts(run: Run, screen: Console) -> RenderableType:
     """Metrics beside params where the screen is wide enough."""
     metrics, params = run.data.metrics, run.data.params
@@ -182,7 +192,7 @@ def _datasets(inputs: Sequence[DatasetInput]) -> RenderableType:
         dataset = item.dataset
         made.add_row(
             styled(dataset.name), styled((item.context or "", "dim")), styled(_profile(dataset.profile)),
-            styled((f"digest {dataset.digest}", "dim")),
+            styled((f"digest {dataset.digest[:16]}", "dim")),
         )  # fmt: skip
     return made
 
@@ -195,7 +205,9 @@ def _profile(text: str | None) -> str:
         return ""
     if not isinstance(counts, dict):
         return ""
-    return ", ".join(f"{value} {key.removeprefix('num_')}" for key, value in counts.items() if isinstance(value, int))
+    named = {key.removeprefix("num_"): value for key, value in counts.items() if isinstance(value, int)}
+    first = [key for key in ("rows", "columns") if key in named] or list(named)
+    return ", ".join(f"{named[key]:,} {key}" for key in first)
 
 
 def _models(page: RunPage) -> RenderableType:

@@ -5,10 +5,12 @@ On a terminal: colours (unless NO_COLOR) and rules, as wide as the terminal. Els
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from steno.display import printable
 from steno.entities import RunStatus
@@ -30,17 +32,35 @@ _STATUS = {
     "RUNNING": ("▶", "blue"),
     "SCHEDULED": ("○", "blue"),
 }
-_PLAIN_WIDTH = 240
+_PLAIN_WIDTH = 160
+_BLANKS = re.compile(r"[ \t]+\n")
 
 
 def console() -> Console:
     """The console of standard output as it is now."""
     from rich.console import Console  # noqa: PLC0415  30 ms, and --json and --help draw nothing
 
-    found = Console(file=sys.stdout, highlight=False, emoji=False, soft_wrap=False)
-    if not found.is_terminal and "COLUMNS" not in os.environ:
-        found.width = _PLAIN_WIDTH
-    return found
+    found = Console(file=sys.stdout, highlight=False, emoji=False)
+    if found.is_terminal:
+        return found
+    width = found.width if "COLUMNS" in os.environ else _PLAIN_WIDTH
+    return Console(file=_Trimmed(sys.stdout), width=width, highlight=False, emoji=False)
+
+
+class _Trimmed(io.TextIOBase):
+    """Writes on without the blanks at the ends of lines, which tables are filled up with."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        trimmed = _BLANKS.sub("\n", text)
+        encoding = self._file.encoding or "utf-8"
+        self._file.write(trimmed.encode(encoding, "replace").decode(encoding))
+        return len(text)
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 def styled(*parts: Text | tuple[str, str] | str) -> Text:

@@ -110,15 +110,18 @@ def _name(run: Run, *, child: bool) -> Text:
 
 
 def _metric_columns(runs: Sequence[Run]) -> list[_Column]:
+    """Metrics that many runs have, the most telling first, without those that say what others say."""
     counts = Counter(key for run in runs for key in run.data.latest if not key.startswith("system/"))
-    ranked = sorted(headline(counts, len(counts)), key=lambda key: -counts[key])
+    many = max(counts.values(), default=0) / 2
+    ranked = sorted(headline(counts, len(counts)), key=lambda key: counts[key] < many)
     columns: list[_Column] = []
-    told: set[tuple[float | None, ...]] = set()
+    told: set[tuple[int, float]] = set()
     for key in ranked:
-        values = tuple(run.data.metrics.get(key) for run in runs)
-        if values in told:  # training_score says what training_accuracy_score says
+        values = [run.data.metrics.get(key) for run in runs]
+        new = {(place, value) for place, value in enumerate(values) if value is not None} - told
+        if not new:  # training_accuracy_score says what training_score says
             continue
-        told.add(values)
+        told |= new
         best = better(key, [value for value in values if value is not None]) if len(runs) > 1 else None
         columns.append(_Column(_broken(key), [_value(value, best) for value in values], right=True))
     return columns

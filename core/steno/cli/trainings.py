@@ -1,32 +1,16 @@
 """What `steno demo` trains: small, real, on data sets that come with scikit-learn, of two frameworks.
 
-Plain programs as a user would write them: nothing here mentions steno, autolog() does the rest. Frameworks are
-imported by name, because the core depends on none.
+Plain programs as a user would write them: nothing here mentions steno, autolog() does the rest. `steno.cli.demo` runs
+this file as a script of the user's, not as a part of steno. Frameworks are imported by name: the core depends on none.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
-__all__ = ["COMPARED", "SHOWN", "TRAININGS", "Training", "missing_frameworks"]
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """One training of the demo: `name` becomes its run's description, `train` runs it."""
-
-    name: str
-    train: Callable[[], None]
-
-
-def missing_frameworks() -> list[str]:
-    """The distributions that the demo needs and that are not installed."""
-    needed = {"sklearn": "scikit-learn", "xgboost": "xgboost"}
-    return [distribution for module, distribution in needed.items() if find_spec(module) is None]
+__all__ = ["COMPARED", "SHOWN", "TRAININGS"]
 
 
 def _sk(name: str) -> Any:
@@ -78,32 +62,31 @@ def _boosting() -> None:
     xgboost: Any = importlib.import_module("xgboost")
     X_train, X_test, y_train, y_test = _split("digits")  # noqa: N806  the field's names
     train, test = xgboost.DMatrix(X_train, y_train), xgboost.DMatrix(X_test, y_test)
-    params = {"objective": "multi:softprob", "num_class": 10, "max_depth": 3, "eta": 0.15, "subsample": 0.8}
+    params = {"objective": "multi:softprob", "num_class": 10, "max_depth": 3, "eta": 0.15, "nthread": 1}
     xgboost.train(params, train, 60, evals=[(train, "train"), (test, "eval")], verbose_eval=False)
 
 
 def _boosted_classifier() -> None:
     xgboost: Any = importlib.import_module("xgboost")
     X_train, X_test, y_train, y_test = _split("breast_cancer")  # noqa: N806  the field's names
-    model = xgboost.XGBClassifier(n_estimators=60, max_depth=3, learning_rate=0.2, random_state=0)
+    model = xgboost.XGBClassifier(n_estimators=60, max_depth=3, learning_rate=0.2, n_jobs=1)
     model.fit(X_train, y_train, eval_set=[(X_train, y_train), (X_test, y_test)], verbose=False)
     _sk("metrics.accuracy_score")(y_test, model.predict(X_test))
 
 
+_FOREST = "ensemble.RandomForestClassifier"
+_BOOSTING = "ensemble.GradientBoostingRegressor"
+_NEIGHBORS = "neighbors.KNeighborsClassifier"
 SHOWN = "xgboost.train on digits"
 COMPARED = ("a shallow forest on breast_cancer", "a deep forest on breast_cancer")
-_FOREST = "ensemble.RandomForestClassifier"
-TRAININGS = (
-    Training("a pipeline on breast_cancer", _pipeline),
-    Training(COMPARED[0], _classify(_FOREST, "breast_cancer", max_depth=2, n_estimators=60, random_state=0)),
-    Training(COMPARED[1], _classify(_FOREST, "breast_cancer", max_depth=8, n_estimators=60, random_state=0)),
-    Training("nearest neighbours on digits", _classify("neighbors.KNeighborsClassifier", "digits", n_neighbors=3)),
-    Training("a grid search on wine", _grid_search),
-    Training("a ridge regression on diabetes", _regress("linear_model.Ridge", "diabetes", alpha=0.5)),
-    Training(
-        "gradient boosting on diabetes",
-        _regress("ensemble.GradientBoostingRegressor", "diabetes", n_estimators=80, max_depth=2, random_state=0),
-    ),
-    Training(SHOWN, _boosting),
-    Training("XGBClassifier on breast_cancer", _boosted_classifier),
-)
+TRAININGS: Mapping[str, Callable[[], None]] = {
+    "a pipeline on breast_cancer": _pipeline,
+    COMPARED[0]: _classify(_FOREST, "breast_cancer", max_depth=2, n_estimators=60, random_state=0),
+    COMPARED[1]: _classify(_FOREST, "breast_cancer", max_depth=8, n_estimators=60, random_state=0),
+    "nearest neighbours on digits": _classify(_NEIGHBORS, "digits", n_neighbors=3),
+    "a grid search on wine": _grid_search,
+    "a ridge regression on diabetes": _regress("linear_model.Ridge", "diabetes", alpha=0.5),
+    "gradient boosting on diabetes": _regress(_BOOSTING, "diabetes", n_estimators=80, max_depth=2, random_state=0),
+    SHOWN: _boosting,
+    "XGBClassifier on breast_cancer": _boosted_classifier,
+}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from steno.display import (
     duration,
+    failure,
     headline,
     lower_is_better,
     number,
@@ -108,7 +109,7 @@ class Card:
     @property
     def error(self) -> str:
         """The exception that ended the run, "" if none did."""
-        return self.run.data.tags.get("steno.error", "")
+        return failure(self.run)[0]
 
     @property
     def keys(self) -> list[str]:
