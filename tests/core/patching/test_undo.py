@@ -165,6 +165,17 @@ def test_journals_undo_in_any_order(
     assert (dict(vars(library.Model)), library.Model.fit.__code__, reserved(library)) == (before, code, [])
 
 
+def test_two_journals_leave_no_shadow_of_an_inherited_method(library: Any) -> None:
+    """Two integrations patch one inherited method; the first one leaves first, and the class ends up without it."""
+    first, second, seen = PatchJournal(), PatchJournal(), []  # type: tuple[PatchJournal, PatchJournal, Seen]
+    for journal in (first, second):
+        journal.install(library.Child, "fit", noting(seen), label="test")
+    first.undo()
+    assert (library.Child().fit(1), len(seen)) == ((1, None, None), 1)
+    second.undo()
+    assert ("fit" in vars(library.Child), first.patches, second.patches) == (False, (), ())
+
+
 def test_a_transaction_is_all_or_nothing(library: Any, either: PatchJournal) -> None:
     """One missing target takes back what the same transaction had patched, and only that."""
     kept = either.install(library.Model, "fit", noting([]), label="kept")
