@@ -80,18 +80,26 @@ class Installation:
         self._waiting: list[Waiting] = []
         self._families: list[_Family] = []
         self._targets: list[_Target] = []
+        self._of_framework: list[_Target] = []
         self._followed: weakref.WeakSet[type] = weakref.WeakSet()
         self._closed = False
         self.missing: dict[str, str] = {}
 
-    def start(self) -> None:
-        """Patch what is imported, and wait for the rest."""
+    def start(self, framework: ModuleType) -> None:
+        """Patch what is imported, and wait for the rest.
+
+        Args:
+            framework: the top package, whose import has just come to its end. It is not waited for here: whoever
+                calls this does, and calls `arrived` after a reload.
+        """
         integration = self._service.load()
         self._targets = [_Target.read(seam, target) for seam in integration.seams for target in seam.targets]
         by_module: dict[str, list[_Target]] = {}
         for target in self._targets:
             for module, _ in target.places:
                 by_module.setdefault(module, []).append(target)
+        self._of_framework = by_module.pop(framework.__name__, [])
+        self.arrived(framework)
         for module, targets in by_module.items():
             waiting = when_imported(module, partial(self._arrived, targets), guard=self._service.guard)
             with self._lock:
@@ -116,6 +124,11 @@ class Installation:
         return any(not target.found and len(target.missed) < len(target.places) for target in self._targets)
 
     # -- targets
+
+    def arrived(self, framework: ModuleType) -> None:
+        """The framework's top package has been imported, or reloaded."""
+        if self._of_framework:
+            self._arrived(self._of_framework, framework)
 
     def _arrived(self, targets: list[_Target], module: ModuleType) -> None:
         # looking up comes before the lock: a lazy module may import something, and another thread's import may be

@@ -157,6 +157,9 @@ class Service:
     # -- the framework arrives
 
     def _arrived(self, module: ModuleType) -> None:
+        known = self.installation
+        if known is not None:
+            known.arrived(module)  # reloaded
         if not self._wants_installation():
             return
         try:
@@ -179,7 +182,7 @@ class Service:
                 self._journal = PatchJournal()
             self._journal.enabled = True
             installation = self.installation = Installation(self, self._journal)
-        installation.start()
+        installation.start(module)
 
     def _wants_installation(self) -> bool:
         return self.on and self.installation is None
