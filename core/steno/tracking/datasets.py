@@ -37,6 +37,7 @@ SAMPLED_ABOVE = 2 * 2**30
 _BLOCK_BYTES = 4 * 2**20
 _PIECES = 1024
 _PIECE_BYTES = 64 * 2**10
+_NONE = "NoneType:None"
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 Json = dict[str, Any]
@@ -250,7 +251,10 @@ class _Reading:
             cells = column.read(first, min(stop, first + step))
             if isinstance(cells.values, list):
                 self.hash.update(self._cells(cells.values))
-                count += sum(value is None or value != value for value in cells.values if _may_lack(value))
+                if column.kind == "U":  # None there is all that is missing
+                    count += cells.values.count(None)
+                else:
+                    count += sum(value is None or value != value for value in cells.values if _may_lack(value))
                 continue
             self.nbytes += cells.values.nbytes
             self.hash.update(b"values" if cells.missing is None else b"masked")
@@ -289,7 +293,8 @@ class _Reading:
             odd = [position for position, value in enumerate(values) if type(value) is not str]
             values = list(values)
             for position in odd:
-                values[position] = self._token(values[position])
+                value = values[position]
+                values[position] = _NONE if value is None else self._token(value)
             text = "".join(values)
         self.nbytes += len(text)
         lengths = np.fromiter(map(len, values), np.int64, len(values))

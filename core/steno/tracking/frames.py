@@ -152,7 +152,7 @@ def _of_pandas(data: Any) -> Table:
 
         columns = [Column(name, word, kind, size, reader(position)) for position, name in enumerate(names)]
         return Table(len(data), columns, lambda a, b: data.iloc[a:b].to_numpy(), dtype)
-    return Table(len(data), [_pandas_column(name, data.iloc[:, position]) for position, name in enumerate(names)])
+    return Table(len(data), [_pandas_column(name, series) for name, series in data.items()])
 
 
 def _pandas_column(name: Hashable, series: Any) -> Column:
@@ -163,20 +163,34 @@ def _pandas_column(name: Hashable, series: Any) -> Column:
     word = str(dtype)
     if isinstance(dtype, np.dtype) or word in ("str", "string", "object"):
         kind = "O" if word == "object" else "U"
-        return Column(name, word, kind, 0, lambda a, b: Cells(_none_for_missing(series.iloc[a:b])))
+        return Column(name, word, kind, 0, lambda a, b: Cells(_none_for_missing(_cut(series, a, b))))
     if word == "category":
         categories = series.cat.categories
         kind = array_column(None, categories.to_numpy()).kind
         return Column(
-            name, word, kind, 2, lambda a, b: Cells(series.iloc[a:b].cat.codes.to_numpy()), categories.tolist()
+            name, word, kind, 2, lambda a, b: Cells(_cut(series, a, b).cat.codes.to_numpy()), categories.tolist()
         )
+    plain = getattr(dtype, "numpy_dtype", None)
+    if isinstance(plain, np.dtype) and plain.kind in "biuf":
+        return Column(name, word, plain.kind, plain.itemsize, lambda a, b: _unmasked(_cut(series, a, b), plain))
+    if word.startswith("datetime64[") and hasattr(dtype, "tz"):
+        clock = f"datetime64[{dtype.unit}]"
+        return Column(name, word, "M", 8, lambda a, b: Cells(_cut(series, a, b).to_numpy(dtype=clock)))
     return _narwhals_column(name, _narwhals().from_native(series, series_only=True), word)
 
 
+def _cut(series: Any, start: int, stop: int) -> Any:
+    return series if start == 0 and stop >= len(series) else series.iloc[start:stop]
+
+
+def _unmasked(series: Any, plain: np.dtype[Any]) -> Cells:
+    if not series.hasnans:
+        return Cells(series.to_numpy(dtype=plain))
+    return Cells(series.to_numpy(dtype=plain, na_value=plain.type(0)), series.isna().to_numpy())
+
+
 def _none_for_missing(series: Any) -> list[Any]:
-    values: list[Any] = series.to_numpy(dtype=object).tolist()
-    if series.hasnans:
-        return [None if absent else value for value, absent in zip(values, series.isna().tolist(), strict=True)]
+    values: list[Any] = series.to_numpy(dtype=object, na_value=None).tolist()
     return values
 
 
