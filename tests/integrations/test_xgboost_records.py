@@ -359,7 +359,7 @@ def test_a_curve_can_be_read_while_the_training_goes_on(run_python: Any, tmp_pat
     """Another process sees points of a training that has not ended."""
     done = run_python(
         """
-import subprocess, sys
+import subprocess, sys, time
 import steno, xgboost, numpy as np
 steno.autolog(silent=True)
 READER = '''
@@ -375,11 +375,12 @@ sys.exit("nothing seen")
 '''
 class Wait(xgboost.callback.TrainingCallback):
     def after_iteration(self, model, epoch, log):
-        if epoch == 9:
+        time.sleep(0.03)
+        if epoch == 12:
             print(subprocess.run([sys.executable, "-c", READER], capture_output=True, text=True, check=True).stdout)
         return False
 d = xgboost.DMatrix(np.random.rand(50, 2), np.random.rand(50))
-xgboost.train({}, d, 12, evals=[(d, "a")], callbacks=[Wait()], verbose_eval=False)
+xgboost.train({}, d, 14, evals=[(d, "a")], callbacks=[Wait()], verbose_eval=False)
 """
     )
 

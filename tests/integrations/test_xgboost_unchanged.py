@@ -20,7 +20,8 @@ Y = (X[:, 0] + 0.3 * X[:, 1] > 0.6).astype(int)
 def train(**options: Any) -> Any:
     """A seeded training that draws rows."""
     dtrain = xgboost.DMatrix(X, Y)
-    params = {"objective": "binary:logistic", "subsample": 0.5, "seed": 3, "nthread": 1, **options.pop("params", {})}
+    own = options.pop("params", {"subsample": 0.5})
+    params = {"objective": "binary:logistic", "seed": 3, "nthread": 1, **own}
     return xgboost.train(params, dtrain, 8, verbose_eval=False, **options)
 
 

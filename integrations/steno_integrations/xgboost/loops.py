@@ -16,6 +16,7 @@ __all__ = ["Loop", "Loops", "curve_name"]
 
 History = Mapping[str, Mapping[str, Sequence[Any]]]
 REMEMBERED_RUNS = 256
+# Writing a round at once costs several times what reading it does; a reader cannot tell a tenth of a second.
 HELD_S = 0.1
 
 
