@@ -234,6 +234,14 @@ def test_functions_pickle_by_reference(library: Any, either: PatchJournal) -> No
     assert copy.copy(library.train) is copy.deepcopy(library.train) is library.train
 
 
+def test_a_function_patched_under_another_name_pickles(library: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patched by attribute where it is re-exported, a function pickles as the one that its module defines."""
+    monkeypatch.setenv("STENO_PATCH", "attribute")
+    with made_journal() as journal:
+        journal.install(library, "early_copy", noting([]), label="test")
+        assert pickle.loads(pickle.dumps(library.early_copy)) is library.train
+
+
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """STENO_PATCH with an unknown word is refused, with the words it may have."""
     monkeypatch.setenv("STENO_PATCH", "wrapt")

@@ -165,6 +165,18 @@ def test_journals_undo_in_any_order(
     assert (dict(vars(library.Model)), library.Model.fit.__code__, reserved(library)) == (before, code, [])
 
 
+def test_a_patch_keeps_no_module_alive(tmp_path: Path, journal: PatchJournal) -> None:
+    """A patched module that its user throws away is freed with its functions, and an undo has nothing to do."""
+    with made_library(tmp_path) as module:
+        gone = weakref.ref(module.batches)
+        patch = journal.install(module, "batches", noting([]), label="test")
+        vars(module).clear()
+    del module
+    gc.collect()
+    journal.undo()
+    assert (gone(), patch.state, journal.patches) == (None, "off", ())
+
+
 def test_two_journals_leave_no_shadow_of_an_inherited_method(library: Any) -> None:
     """Two integrations patch one inherited method; the first one leaves first, and the class ends up without it."""
     first, second, seen = PatchJournal(), PatchJournal(), []  # type: tuple[PatchJournal, PatchJournal, Seen]
