@@ -286,7 +286,7 @@ def test_learning_curves_that_the_model_keeps_are_recorded() -> None:
     assert [point.value for point in points] == boosted.train_score_.tolist()
     assert [point.step for point in points] == list(range(6))
 
-    network = make_pipeline(StandardScaler(), MLPRegressor((4,), max_iter=8, tol=0, random_state=0))
+    network = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(4,), max_iter=8, tol=0, random_state=0))
     with pytest.warns(UserWarning, match="Maximum iterations"):
         network.fit(X, y)
     run = steno.last_active_run()

@@ -37,6 +37,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 import steno
+from steno.errors import StenoWarning
 
 DATA, TARGET = load_breast_cancer(return_X_y=True)
 DATA, TARGET = StandardScaler().fit_transform(DATA)[:150, :8], TARGET[:150]
@@ -49,11 +50,11 @@ MODELS: dict[str, Any] = {
     "forest regressor": RandomForestRegressor(8),
     "boosting": GradientBoostingClassifier(n_estimators=8),
     "histogram boosting": HistGradientBoostingClassifier(max_iter=8, early_stopping=True),
-    "isolation": IsolationForest(8),
+    "isolation": IsolationForest(n_estimators=8),
     "neighbours": KNeighborsClassifier(algorithm="kd_tree"),
     "neighbours in a pipeline": make_pipeline(StandardScaler(), KNeighborsClassifier(algorithm="ball_tree")),
     "support vectors": SVC(),
-    "network": MLPClassifier((4,), max_iter=10, tol=1.0),
+    "network": MLPClassifier(hidden_layer_sizes=(4,), max_iter=10, tol=1.0),
     "gaussian process": GaussianProcessClassifier(),
     "mixture": GaussianMixture(2),
     "bag": BaggingClassifier(n_estimators=4),
@@ -128,7 +129,8 @@ def test_nothing_of_ours_is_in_a_pickled_model() -> None:
 def test_sparse_data_stays_sparse() -> None:
     """A sparse matrix is recorded without ever being made dense."""
     rows, columns = 2_000, 20_000
-    X = scipy.sparse.random(rows, columns, density=1e-4, format="csr", random_state=0)
+    places = np.random.default_rng(0).integers(0, [[rows], [columns]], (2, 4_000))
+    X = scipy.sparse.csr_matrix((np.ones(4_000), tuple(places)), (rows, columns))
     y = np.arange(rows) % 2
     steno.autolog()
     MultinomialNB().fit(X[:10], y[:10])  # the libraries of a first run are no part of the question
@@ -196,7 +198,7 @@ def test_what_fails_to_be_recorded_takes_nothing_else_along() -> None:
             raise RuntimeError("no probabilities today")
 
     steno.autolog()
-    with pytest.warns(steno.StenoWarning, match="no probabilities today"):
+    with pytest.warns(StenoWarning, match="no probabilities today"):
         Odd().fit(DATA, TARGET)
     run = steno.last_active_run()
     assert run.info.status == "FINISHED"

@@ -12,7 +12,7 @@ import numpy as np
 from steno.plugin import Call, Integration, SavedFlavor, classes, hookimpl, metric, predicts, quiet, train
 from steno_integrations.sklearn import learned, saving, searches
 from steno_integrations.sklearn.batches import Batches
-from steno_integrations.sklearn.kinds import behind, kind_of
+from steno_integrations.sklearn.kinds import behind, kind_of, search_in
 from steno_integrations.sklearn.parameters import params_of, readable
 from steno_integrations.sklearn.scores import Scores
 from steno_integrations.sklearn.training import Trained, count_rows, measure, predict_first, sample_for_signature
@@ -54,8 +54,9 @@ class ScikitLearn(Integration):
         with run.step("curves"):
             for name, values in learned.curves(estimator).items():
                 run.curve(name, values)
-        if kind_of(estimator) == "search":
-            _search(call, estimator)
+        search = search_in(estimator)
+        if search is not None:
+            _search(call, search)
         prediction = None
         if call.options["log_training_metrics"]:
             with run.step("training metrics"):
@@ -234,11 +235,13 @@ def _model(call: Call, trained: Trained, prediction: Any) -> None:
     estimator, run = trained.estimator, call.run
     saved: Any = estimator
     answers_for: Sequence[Any] = ()
-    if kind_of(estimator) == "search":
-        saved = getattr(estimator, "best_estimator_", None)
-        if saved is None:
+    search = search_in(estimator)
+    if search is not None:
+        best = getattr(search, "best_estimator_", None)
+        if best is None:
             return
-        answers_for = (estimator, behind(estimator))
+        saved = best if search is estimator else estimator
+        answers_for = (estimator, search, best, behind(best))
     with run.step("model"):
         sample = None
         if call.options["log_models"] and count_rows(trained.X):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-__all__ = ["Kind", "behind", "inner", "kind_of"]
+__all__ = ["Kind", "behind", "inner", "kind_of", "search_in"]
 
 Kind = Literal["search", "preprocessing", "classifier", "regressor", "clusterer", "outlier_detector", "other"]
 
@@ -48,6 +48,14 @@ def behind(estimator: Any) -> Any:
     """The fitted estimator that does the work: a search's best one, a pipeline's last step, at any depth."""
     found = inner(estimator)
     return estimator if found is None else behind(found)
+
+
+def search_in(estimator: Any) -> Any:
+    """The search that this is or that a pipeline ends in; None if there is none."""
+    if _is_search(estimator):
+        return estimator
+    last = _last_step(estimator) if _is_pipeline(estimator) else None
+    return None if last is None else search_in(last)
 
 
 def inner(estimator: Any) -> Any:

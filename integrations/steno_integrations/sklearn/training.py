@@ -13,7 +13,7 @@ import numpy as np
 
 from steno.plugin import RunHandle
 from steno_integrations.sklearn.forests import predict_forest
-from steno_integrations.sklearn.kinds import behind, inner, kind_of
+from steno_integrations.sklearn.kinds import behind, inner, kind_of, search_in
 from steno_integrations.sklearn.scores import Scores, classification, regression
 
 __all__ = ["MOST_ROWS", "Trained", "count_rows", "first_rows", "measure", "predict_first", "sample_for_signature"]
@@ -191,7 +191,7 @@ def _score(scores: Scores, seen: Trained) -> None:
 
 
 def _known_score(estimator: Any) -> tuple[str, float] | None:
-    if kind_of(estimator) == "search":
+    if search_in(estimator) is estimator:
         scoring = estimator.scoring
         if isinstance(scoring, str):
             return _SCORERS.get(scoring)
