@@ -13,7 +13,6 @@ import os
 import platform
 import re
 import sys
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +59,6 @@ class _Installed:
     """The distributions on `sys.path`, read once and again when `sys.path` changes; who brings a module, once found."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._path: tuple[str, ...] = ()
         self._by_name: dict[str, _Distribution] = {}
         self._owners: dict[str, _Distribution | None] = {}
@@ -80,15 +78,14 @@ class _Installed:
 
     def _refresh(self) -> None:
         path = tuple(sys.path)
-        with self._lock:
-            if path == self._path:
-                return
-            self._by_name = {}
-            self._owners = {}
-            for entry in reversed(path):
-                for found in _metadata_in(entry or os.curdir):
-                    self._by_name[_canonical(found.name)] = found
-            self._path = path
+        if path == self._path:
+            return
+        by_name: dict[str, _Distribution] = {}
+        for entry in reversed(path):
+            for found in _metadata_in(entry or os.curdir):
+                by_name[_canonical(found.name)] = found
+        # without a lock, which a forked child could find held: two threads merely do the same work twice
+        self._by_name, self._owners, self._path = by_name, {}, path
 
     def _find(self, module: str, top: str) -> _Distribution | None:
         place = _file_of(module) or _file_of(top)

@@ -5,6 +5,7 @@ A model folder is written beside its place and renamed into it when it is whole,
 
 from __future__ import annotations
 
+import functools
 import os
 import pickle
 import platform
@@ -144,20 +145,27 @@ def _describe(
     described: Model, integration: Integration, model: Any, saved: SavedFlavor, folder: Path, wanted: Wanted
 ) -> None:
     """Write all files of the folder but the model's own."""
+    files = [Path(place, name) for place, _folders, names in os.walk(folder) for name in names]
     modules = {type(model).__module__}
-    for file in _files_in(folder):
+    for file in files:
         modules |= environment.modules_named_in(file)
+    if described.signature is not None and _has_columns(described.signature) and "pandas" in sys.modules:
+        modules.add("pandas")
     found = environment.required([*saved.requirements, *wanted.extra], modules)
     requirements = list(found.requirements)
     if wanted.requirements is not None:
         requirements = [*wanted.requirements, *wanted.extra]
-    conda = environment.conda_env(requirements)
-    if wanted.conda is not None:
-        conda = wanted.conda
+    if wanted.conda is None:
+        conda = _conda_text(tuple(requirements))
+    else:
+        conda = write_yaml(dict(wanted.conda))
         requirements = wanted.pip_part() + wanted.extra
-    (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
-    (folder / "python_env.yaml").write_text(write_yaml(dict(environment.python_env())), encoding="utf-8")
-    (folder / "conda.yaml").write_text(write_yaml(dict(conda)), encoding="utf-8")
+    texts = {
+        "requirements.txt": "".join(f"{line}\n" for line in requirements),
+        "python_env.yaml": _python_text(),
+        "conda.yaml": conda,
+    }
+    written = {name: text.encode() for name, text in texts.items()}
 
     described.add_flavor(
         PYTHON_FUNCTION,
@@ -168,19 +176,31 @@ def _describe(
     described.add_flavor(integration.name, **saved.conf)
     version = sys.modules["steno"].__version__
     described.extra["steno_version"] = version
-    described.model_size_bytes = sum(file.stat().st_size for file in _files_in(folder))
-    (folder / MLMODEL).write_text(described.to_yaml(), encoding="utf-8")
+    described.model_size_bytes = sum(file.stat().st_size for file in files) + sum(map(len, written.values()))
+    written[MLMODEL] = described.to_yaml().encode()
+    for name, content in written.items():
+        (folder / name).write_bytes(content)
     facts = {
         "steno_version": version,
         "model_class": saved.model_class,
         "runs_code": saved.runs_code,
         "local_modules": list(found.local_modules),
     }
-    trust.write_manifest(folder, facts)
+    trust.write_manifest(folder, facts, written)
 
 
-def _files_in(folder: Path) -> list[Path]:
-    return [Path(place, name) for place, _folders, names in os.walk(folder) for name in names]
+def _has_columns(signature: ModelSignature) -> bool:
+    return signature.inputs is not None and not signature.inputs.is_tensor_spec()
+
+
+@functools.lru_cache(maxsize=8)
+def _conda_text(requirements: tuple[str, ...]) -> str:
+    return write_yaml(dict(environment.conda_env(requirements)))
+
+
+@functools.cache
+def _python_text() -> str:
+    return write_yaml(dict(environment.python_env()))
 
 
 # -- the public calls; MLflow's arguments, in MLflow's order

@@ -23,17 +23,20 @@ _ADDED_BY_OTHERS = frozenset({"registered_model_meta", ".DS_Store"})
 _MOST_BYTES = 16 * 2**20
 
 
-def write_manifest(folder: Path, facts: Mapping[str, Any]) -> int:
-    """Write the manifest of all files of a folder and return their size in bytes.
+def write_manifest(folder: Path, facts: Mapping[str, Any], contents: Mapping[str, bytes]) -> None:
+    """Write the manifest of all files of a folder.
 
     Args:
         folder: the model's folder, whole but for the manifest.
         facts: what else the manifest says.
+        contents: of the files that were just written; the others are read.
     """
-    files = {name: _digest(path) for name, path in sorted(_files(folder))}
+    files = {}
+    for name, path in sorted(_files(folder)):
+        content = contents.get(name)
+        files[name] = _digest(path) if content is None else _entry(hashlib.sha256(content).hexdigest(), len(content))
     text = json.dumps({"version": 1, **facts, "files": files}, indent=1)
     (folder / MANIFEST).write_text(text, encoding="utf-8")
-    return sum(entry["size"] for entry in files.values())
 
 
 def verify(folder: Path, *, expected: bool) -> bool:
@@ -136,4 +139,8 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 def _digest(path: Path) -> dict[str, Any]:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return {"sha256": digest, "size": stream.tell()}
+        return _entry(digest, stream.tell())
+
+
+def _entry(digest: str, size: int) -> dict[str, Any]:
+    return {"sha256": digest, "size": size}

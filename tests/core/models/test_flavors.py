@@ -53,7 +53,7 @@ def test_a_saved_folder_is_whole_and_described(toy: Integration) -> None:
         if file.is_file() and file.name not in ("MLmodel", "manifest.json")
     )
     assert model.extra["steno_version"] == steno.__version__
-    assert Path("models/one/requirements.txt").read_text() == f"numpy=={np.__version__}\n"
+    assert Path("models/one/requirements.txt").read_text() == f"numpy=={np.__version__}\npandas=={pd.__version__}\n"
 
 
 def test_a_taken_folder_is_left_alone(toy: Integration) -> None:
