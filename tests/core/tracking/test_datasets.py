@@ -291,3 +291,10 @@ def test_nothing_is_imported_for_arrays(run_python: Callable[..., subprocess.Com
         "print([name for name in ('pandas', 'narwhals', 'polars', 'pyarrow', 'scipy') if name in sys.modules])\n"
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_renamed_categories_are_other_data() -> None:
+    """Categories count by what they are, and not only by their codes."""
+    frame = _mixed()
+    renamed = frame.assign(colour=frame["colour"].cat.rename_categories({"red": "green"}))
+    assert describe(renamed).digest != describe(frame).digest
