@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import sys
 import threading
 import traceback
@@ -32,8 +31,7 @@ FRAMEWORKS = "steno"
 ALWAYS_ON = "steno.plugins"
 API = 1
 _KINDS = (bool, int, float, str, tuple, type(None))
-_SECTION = re.compile(r"^\[(?P<group>[^\]]+)\]\s*$")
-_FOLDER = re.compile(r"\.(?:dist|egg)-info$")
+_FOLDERS = (".dist-info", ".egg-info")
 
 
 @dataclass(slots=True)
@@ -240,7 +238,7 @@ class Registry:
         return self._manager
 
     def load_always_on(self) -> None:
-        """Load the plugins of group `steno.plugins`; a second call does nothing."""
+        """Load the plugins of group `steno.plugins`; a second call does nothing. Every question about hooks does it."""
         if self._always_on_loaded:
             return
         self._always_on_loaded = True
@@ -337,7 +335,7 @@ def _scan() -> Iterator[Plugin]:
     for entry in dict.fromkeys(sys.path):
         try:
             with os.scandir(entry or ".") as found:
-                folders = sorted(item.path for item in found if _FOLDER.search(item.name))
+                folders = sorted(item.path for item in found if item.name.endswith(_FOLDERS))
         except NotADirectoryError:
             yield from _scan_archive(entry)
             continue
@@ -371,9 +369,8 @@ def _read(text: str, distribution: str, version: str) -> Iterator[Plugin]:
     group = ""
     for raw in text.splitlines():
         line = raw.strip()
-        section = _SECTION.match(line)
-        if section:
-            group = section["group"].strip()
+        if line.startswith("[") and line.endswith("]"):
+            group = line[1:-1].strip()
         elif group in (FRAMEWORKS, ALWAYS_ON) and "=" in line and not line.startswith(("#", ";")):
             name, _, value = line.partition("=")
             value = value.partition("[")[0].strip()  # extras are of no use here

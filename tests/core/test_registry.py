@@ -151,7 +151,7 @@ def test_each_hook_implementation_runs_alone(install: Install) -> None:
     install("four", hook.replace("{body}", "return {'job': '4'}"), group="steno.plugins", dist="zz")
     registry = Registry()
     assert registry.wanted("steno_run_tags")
-    assert not registry.wanted("steno_run_ended")
+    assert not registry.wanted("steno_status")
     assert registry.hooks("steno_run_tags") == [{"job": "1"}, {"job": "4"}]
     assert registry.plugins()["two"].why == "hook steno_run_tags raised KeyError: 'x'"
     assert "Traceback" in registry.plugins()["two"].fault

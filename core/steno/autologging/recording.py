@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Call", "Handle", "RecordingStep", "parameter_names"]
 
 
+FAULTS_TAG = "steno.faults"
+
+
 class RecordingStep:
     """One step of recording: what fails inside is noted on the run, and goes no further.
 
@@ -101,8 +104,8 @@ class Handle:
     def _list_faults(self, record: RunRecord) -> None:
         faults, self._faults = self._faults, []
         with self.service.guard.step("listing a fault"):
-            for step, fault in faults:
-                record.fault(step, fault)
+            listed = [record.fault(step, fault) for step, fault in faults]
+            record.open_run.set_tags({FAULTS_TAG: json.dumps(listed[-1])})
 
     def name(self, text: str) -> None:
         """Name the run, unless it is the user's."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections import Counter
@@ -15,9 +14,8 @@ if TYPE_CHECKING:
     from steno.autologging.service import Service
     from steno.tracking.open_run import OpenRun
 
-__all__ = ["FAULTS_TAG", "RunRecord", "Runs"]
+__all__ = ["RunRecord", "Runs"]
 
-FAULTS_TAG = "steno.faults"
 _MOST_FAULTS = 20
 _LONGEST_FAULT = 500
 
@@ -55,15 +53,13 @@ class RunRecord:
             count = self._scores[name, source]
         return f"{name}_{source}" if count == 1 else f"{name}-{count}_{source}"
 
-    def fault(self, step: str, error: BaseException) -> None:
-        """List one thing that could not be recorded; written as the run's tag `steno.faults`."""
+    def fault(self, step: str, error: BaseException) -> list[dict[str, str]]:
+        """List one thing that could not be recorded; returns all of them, the first twenty at most."""
         with self._lock:
-            if len(self.faults) >= _MOST_FAULTS:
-                return
-            message = str(error)[:_LONGEST_FAULT]
-            self.faults.append({"step": step, "type": type(error).__name__, "message": message})
-            text = json.dumps(self.faults)
-        self.open_run.set_tags({FAULTS_TAG: text})
+            if len(self.faults) < _MOST_FAULTS:
+                message = str(error)[:_LONGEST_FAULT]
+                self.faults.append({"step": step, "type": type(error).__name__, "message": message})
+            return list(self.faults)
 
 
 class Runs:

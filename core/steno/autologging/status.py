@@ -143,11 +143,11 @@ class Status(Mapping[str, StatusRow]):
 
 def status_of(switchboard: Switchboard) -> Status:
     """A row for every plugin, as things stand now."""
+    said: dict[str, Any] = {}
+    for part in registry().hooks("steno_status"):  # loads the plugins that have no framework
+        said.update(part)
     blocked = blocked_names()
     rows = [_row(switchboard, plugin, blocked) for _, plugin in sorted(registry().plugins().items())]
-    said: dict[str, Any] = {}
-    for part in registry().hooks("steno_status"):
-        said.update(part)
     return Status(rows, switchboard.inert, said)
 
 

@@ -102,7 +102,6 @@ class Switchboard:
         blocked = blocked_names()
         for name in registry().names():
             self._turn(name, "autolog(disable=True)" if off else self._reason_off(name, blocked))
-        registry().load_always_on()
 
     def autolog_one(self, name: str, given: Mapping[str, Any]) -> None:
         """Switch one integration on with these options; the others stay as they are.
@@ -118,7 +117,6 @@ class Switchboard:
         service.explicit = options.checked(service.load(), given)
         service.resolve_options()
         self._switch_on_by_name([name])
-        registry().load_always_on()
 
     def disable(self, names: Iterable[str] | None) -> None:
         """Switch these off, or all of them."""

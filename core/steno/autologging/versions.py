@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from types import ModuleType
 
 __all__ = ["framework_version", "version_problem"]
 
-_SIMPLE = re.compile(r"(?P<name>[A-Za-z0-9._-]+?)\s*(?P<clauses>(?:(?:>=|<)\s*\d+(?:\.\d+)*\s*,?\s*)*)")
-_CLAUSE = re.compile(r"(>=|<)\s*(\d+(?:\.\d+)*)")
-_RELEASE = re.compile(r"\d+(?:\.\d+)*")
+_NOT_IN_NAMES = "<>=!~;[( "
 
 
 def framework_version(name: str, requires: str, module: ModuleType | None = None) -> str:
@@ -25,7 +22,7 @@ def framework_version(name: str, requires: str, module: ModuleType | None = None
         return version
     from importlib import metadata  # noqa: PLC0415  30 ms, and most frameworks say their version
 
-    for distribution in (re.split(r"[\s<>=!~\[;(]", requires.strip())[0], name):
+    for distribution in filter(None, (_split(requires)[0], name)):
         try:
             return metadata.version(distribution)
         except (metadata.PackageNotFoundError, ValueError):
@@ -43,21 +40,36 @@ def version_problem(requires: str, version: str) -> str:
     """
     if not requires or not version:
         return ""
-    simple = _SIMPLE.fullmatch(requires.strip())
-    if simple is not None and _RELEASE.fullmatch(version):
-        fits = all(_holds(version, *clause) for clause in _CLAUSE.findall(simple["clauses"]))
+    clauses = [clause.strip() for clause in _split(requires)[1].split(",") if clause.strip()]
+    if _is_release(version) and all(_is_simple(clause) for clause in clauses):
+        fits = all(_holds(version, clause) for clause in clauses)
     else:
         fits = _contains(requires, version)
     return "" if fits else f"version {version} is installed and {requires} is required"
 
 
-def _holds(version: str, comparator: str, bound: str) -> bool:
+def _split(requires: str) -> tuple[str, str]:
+    """The distribution's name and what is said of it."""
+    text = requires.strip()
+    end = next((place for place, letter in enumerate(text) if letter in _NOT_IN_NAMES), len(text))
+    return text[:end], text[end:]
+
+
+def _is_release(version: str) -> bool:
+    return all(part.isdecimal() for part in version.split("."))
+
+
+def _is_simple(clause: str) -> bool:
+    return clause.startswith((">=", "<")) and _is_release(clause.lstrip("><=").strip()) and not clause.startswith("<=")
+
+
+def _holds(version: str, clause: str) -> bool:
     """Compare plain releases, the common case; packaging costs 25 ms to import."""
-    have, want = ([int(part) for part in text.split(".")] for text in (version, bound))
+    have, want = ([int(part) for part in text.split(".")] for text in (version, clause.lstrip("><=").strip()))
     width = max(len(have), len(want))
     have += [0] * (width - len(have))
     want += [0] * (width - len(want))
-    return have >= want if comparator == ">=" else have < want
+    return have >= want if clause.startswith(">=") else have < want
 
 
 def _contains(requires: str, version: str) -> bool:

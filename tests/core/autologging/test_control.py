@@ -12,6 +12,7 @@ import pytest
 
 import steno
 from steno.autologging import control
+from steno.autologging.seams import handler_of
 from steno.errors import IntegrationError, InvalidInputError, StenoWarning
 
 X = [[1.0], [2.0], [3.0]]
@@ -216,18 +217,15 @@ def test_a_broken_plugin_stops_nobody(toy: Any) -> None:
 
 def test_patching_that_fails_is_undone_whole(toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """If one patch of a framework cannot be made for a reason of ours, none of its patches stays."""
-    from steno.autologging import installation
-
     core = toy.framework()
     original = core.Model.fit.__code__
-    make = installation.handler_of
 
     def fail(service: Any, seam: Any, base: Any = None) -> Any:
         if seam.kind == "metric":
             raise RuntimeError("ours")
-        return make(service, seam, base)
+        return handler_of(service, seam, base)
 
-    monkeypatch.setattr(installation, "handler_of", fail)
+    monkeypatch.setattr("steno.autologging.installation.handler_of", fail)
     with pytest.warns(StenoWarning, match="patching toyfw"):
         control.autolog(log_models=False)
     assert control.status()["toyfw"].state == "broken"

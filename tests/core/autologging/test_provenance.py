@@ -163,7 +163,7 @@ def test_a_metric_that_raises_raises(toy: Any, core: Any) -> None:
 def test_a_variable_is_found_in_the_callers_frame_and_not_kept(toy: Any, core: Any) -> None:
     """The name is that in the function that called the framework, and data deleted later in it is freed at once."""
 
-    class Data(np.ndarray):  # type: ignore[type-arg]  # can be held weakly, and knows when it is gone
+    class Data(np.ndarray):  # can be held weakly
         pass
 
     def study() -> bool:

@@ -61,7 +61,7 @@ def test_order_of_import_and_autolog_does_not_matter(toy: Any, first: str) -> No
 
 def test_arguments_and_result_are_the_very_objects(toy: Any, core: Any) -> None:
     """The framework gets the user's objects and the user gets the framework's."""
-    seen = []
+    seen: list[Any] = []
     model = core.Model()
     data = [[1.0]]
     assert model.fit(data, callback=seen.append) is model
