@@ -178,9 +178,7 @@ def dtype_type(dtype: np.dtype[Any]) -> str:
         return "integer" if dtype.itemsize < 4 or dtype == np.int32 else "long"
     if dtype.kind == "f":
         return "float" if dtype.itemsize <= 4 else "double"
-    return {"b": "boolean", "U": "string", "T": "string", "S": "binary", "M": "datetime"}.get(
-        dtype.kind, "any"
-    )
+    return {"b": "boolean", "U": "string", "T": "string", "S": "binary", "M": "datetime"}.get(dtype.kind, "any")
 
 
 def _tensor(values: np.ndarray[Any, Any], name: str | None = None) -> TensorSpec:
