@@ -63,6 +63,14 @@ CELLS = {
         for depth in range(1, 9):
             DecisionTreeClassifier(max_depth=depth, random_state=0).fit(X_train, y_train)
     """,
+    "very many trainings": """
+        for seed in range(30):
+            DecisionTreeClassifier(max_depth=1 + seed % 6, random_state=seed).fit(X_train, y_train)
+        try:
+            DecisionTreeClassifier().fit(X_train, y_train[:-1])
+        except ValueError:
+            pass
+    """,
     "hostile": """
         with steno.start_run(run_name="<script>alert('name')</script>"):
             steno.log_param("<img src=x onerror=alert(1)>", "</div><script>alert('param')</script>")
@@ -94,6 +102,12 @@ CELLS = {
     "off": """
         steno.autolog(disable=True)
         _ = DecisionTreeClassifier().fit(X, y)
+    """,
+    "lost store": """
+        import shutil
+        steno.autolog()
+        _ = DecisionTreeClassifier().fit(X, y)
+        shutil.rmtree(".steno", ignore_errors=True)
     """,
 }
 
@@ -229,6 +243,24 @@ def test_many_trainings_show_the_best_five(outputs: dict[str, list[Any]]) -> Non
     assert "+3 more" in text
     assert card.count("<tr>") == 6
     assert text.count("DecisionTreeClassifier") == 5
+    assert "max_depth" in text
+
+
+def test_very_many_trainings_show_the_best_five(outputs: dict[str, list[Any]]) -> None:
+    """Of thirty trainings in a cell the best five are found, and the failed ones counted."""
+    (card,) = cards(outputs, "very many trainings")
+    text = words(card)
+    depths = [int(row.split("</td>")[2].rpartition(">")[2]) for row in card.split("<tr>")[2:]]
+
+    assert text.startswith("31 runs 1 did not finish")
+    assert "+26 more" in text
+    assert len(depths) == 5
+    assert min(depths) > 1
+
+
+def test_a_store_that_vanished_breaks_no_cell(outputs: dict[str, list[Any]]) -> None:
+    """When the store is deleted within a cell, the cell ends as it would without steno."""
+    assert not any(output.output_type == "error" for output in outputs["lost store"])
 
 
 def test_a_learning_curve_is_drawn(outputs: dict[str, list[Any]]) -> None:
@@ -273,6 +305,24 @@ def test_a_script_neither_loads_ipython_nor_prints(run_python: RunPython) -> Non
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_an_ipython_terminal_shows_one_line(run_python: RunPython) -> None:
+    """In an IPython terminal a training is followed by one line of text."""
+    lines = (
+        "import steno; steno.autolog()\n"
+        "from sklearn.tree import DecisionTreeClassifier\n"
+        "_ = DecisionTreeClassifier().fit([[0], [1]], [0, 1])"
+    )
+    options = ["--no-banner", "--quick", "--colors=nocolor", "--HistoryManager.enabled=False", "-c", lines]
+    source = f"from IPython import start_ipython\nstart_ipython({options!r})\n"
+
+    done = run_python(source, env={"IPYTHONDIR": str(Path("ipython").absolute())})
+
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.split("\n") if line.strip()]
+    assert line.startswith("steno: ")
+    assert " finished · DecisionTreeClassifier · " in line
 
 
 # -- the card itself

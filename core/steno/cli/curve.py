@@ -124,7 +124,7 @@ def chart(lines: Sequence[Line], *, width: int = 76, height: int = 10, x_label: 
         dots = [(x_scale.dot(step), y_scale.dot(value)) for step, value in points]
         for start, end in itertools.pairwise(dots if len(dots) > 1 else dots * 2):
             canvas.stroke(start, end, place)
-    ends = _end_rows([(place, y_scale.dot(points[-1][1])) for place, points in drawn], height)
+    ends = _end_rows([(points[-1][1], place) for place, points in drawn], y_scale, height)
     ticks = {height - 1 - y_scale.dot(tick) // 4: label for tick, label in zip(y_ticks, y_labels, strict=True)}
     rows = []
     for row in range(height):
@@ -156,14 +156,16 @@ def _padded(low: float, high: float) -> tuple[float, float]:
     return max(low - room, -sys.float_info.max), min(high + room, sys.float_info.max)
 
 
-def _end_rows(ends: Sequence[tuple[int, int]], height: int) -> dict[int, int]:
-    """Which line's label stands in which row: near the line's last dot, no two in one row."""
-    taken: dict[int, int] = {}
-    for place, dot in sorted(ends, key=lambda end: -end[1]):
-        free = [row for row in range(height) if row not in taken]
-        if free:
-            taken[min(free, key=lambda row: abs(row - (height - 1 - dot // 4)))] = place
-    return taken
+def _end_rows(ends: Sequence[tuple[float, int]], scale: _Scale, height: int) -> dict[int, int]:
+    """Which line's label stands in which row: near the line's last dot, higher lines above, no two in one row."""
+    ordered = sorted(ends, key=lambda end: -end[0])
+    rows = [height - 1 - scale.dot(value) // 4 for value, _ in ordered]
+    for here in range(1, len(rows)):
+        rows[here] = max(rows[here], rows[here - 1] + 1)
+    limit = height
+    for here in reversed(range(len(rows))):
+        limit = rows[here] = min(rows[here], limit - 1)
+    return {row: place for row, (_, place) in zip(rows, ordered, strict=True) if row >= 0}
 
 
 def _x_axis(scale: _Scale, width: int, left: int, label: str) -> Iterator[list[Span]]:

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import IO, TYPE_CHECKING, TextIO, cast
 
 from steno.display import printable
 from steno.entities import RunStatus
@@ -44,7 +44,7 @@ def console() -> Console:
     if found.is_terminal:
         return found
     width = found.width if "COLUMNS" in os.environ else _PLAIN_WIDTH
-    return Console(file=_Trimmed(sys.stdout), width=width, highlight=False, emoji=False)
+    return Console(file=cast("IO[str]", _Trimmed(sys.stdout)), width=width, highlight=False, emoji=False)
 
 
 class _Trimmed(io.TextIOBase):

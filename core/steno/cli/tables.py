@@ -150,7 +150,7 @@ def _short(text: str, limit: int = 20) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def _broken(key: str, width: int = 14) -> str:
+def _broken(key: str, width: int = 12) -> str:
     """A long name in several lines, broken after `_`, `-`, `/` or `.`; nothing of it is lost."""
     lines = [""]
     for piece in _PIECE.findall(key):

@@ -14,7 +14,7 @@ from typing import Any
 
 from steno.autologging import control
 from steno.autologging.guard import Guard
-from steno.entities import Run
+from steno.entities import Run, RunInfo
 from steno.notebook.reading import after_cell, run_html
 from steno.plugin import hookimpl
 
@@ -27,15 +27,15 @@ class _Notebook:
     """The runs that ended since the last card, in whatever thread, and the shell that shows them."""
 
     def __init__(self) -> None:
-        self._runs: deque[Run] = deque(maxlen=_KEPT)
-        self._ids: deque[str] = deque()
+        self._infos: deque[RunInfo] = deque(maxlen=_KEPT)
+        self._count: deque[None] = deque()  # threads append without a lock, which a fork could leave locked
         self._shell: weakref.ref[Any] | None = None
         self.guard = Guard("notebook")
 
     def ended(self, run: Run, shell: Any) -> None:
         """Keep a run for the card of the cell that is running."""
-        self._runs.append(run)
-        self._ids.append(run.info.run_id)
+        self._infos.append(run.info)
+        self._count.append(None)
         if self._shell is None or self._shell() is not shell:
             self._shell = weakref.ref(shell)
             shell.events.register("post_run_cell", self._after_cell)
@@ -46,16 +46,16 @@ class _Notebook:
         return self.guard.call("repr", run_html, run)
 
     def _after_cell(self, _result: Any = None) -> None:
-        if not self._ids:
+        if not self._count:
             return
-        runs, total = list(self._runs), len(self._ids)
-        self._runs.clear()
-        self._ids.clear()
+        infos, total = list(self._infos), len(self._count)
+        self._infos.clear()
+        self._count.clear()
         shell = None if self._shell is None else self._shell()
         if shell is None or self.guard.given_up("card"):
             return
         with self.guard.step("card"):
-            bundle = after_cell(runs, total)
+            bundle = after_cell(infos, total)
             if bundle:
                 shell.display_pub.publish(bundle)
 

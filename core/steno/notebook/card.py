@@ -139,8 +139,9 @@ def many_html(cards: Sequence[Card], more: int, failed: int = 0) -> str:
     """One table for several runs, how many more there are, and how many of all did not finish."""
     keys = _shared_keys(cards)
     curved = any(card.curves for card in cards)
-    heads = "".join(f'<th class="steno-right">{_safe(_spaced(key, 0))}</th>' for key in keys)
-    rows = "".join(_row(card, keys, curved=curved) for card in cards)
+    params = _varying(cards)
+    heads = "".join(f'<th class="steno-right">{_safe(_spaced(key, 0))}</th>' for key in (*params, *keys))
+    rows = "".join(_row(card, params, keys, curved=curved) for card in cards)
     total = len(cards) + more
     count = f'<span class="steno-name">{total} runs</span>'
     if failed:
@@ -288,11 +289,11 @@ def _pairs(pairs: Mapping[str, str]) -> str:
     return f'<div class="steno-pairs">{rows}</div>'
 
 
-def _row(card: Card, keys: Sequence[str], *, curved: bool) -> str:
+def _row(card: Card, params: Sequence[str], keys: Sequence[str], *, curved: bool) -> str:
     metrics = card.run.data.metrics
-    values = "".join(
-        f'<td class="steno-right">{_safe(number(metrics[key])) if key in metrics else "–"}</td>' for key in keys
-    )
+    texts = [card.run.data.params.get(key, "–") for key in params]
+    texts += [number(metrics[key]) if key in metrics else "–" for key in keys]
+    values = "".join(f'<td class="steno-right">{_safe(text, 24)}</td>' for text in texts)
     spark = f"<td>{_svg(card.curves, 64, 16) if card.curves else ''}</td>" if curved else ""
     title = f' title="{_safe(card.error, 300)}"' if card.error else ""
     return (
@@ -306,6 +307,14 @@ def _shared_keys(cards: Sequence[Card]) -> list[str]:
     """Up to three metrics, those first that most of the runs have."""
     keys = headline(dict.fromkeys(key for card in cards for key in card.keys), 99)
     return sorted(keys, key=lambda key: -sum(key in card.run.data.metrics for card in cards))[:3]
+
+
+def _varying(cards: Sequence[Card]) -> list[str]:
+    """Up to two params that all the runs have and that tell them apart, numbers before text."""
+    runs = [card.run.data.params for card in cards]
+    params = {key: [run[key] for run in runs] for key in runs[0] if all(key in run for run in runs)} if runs else {}
+    varying = [key for key, values in params.items() if len(set(values)) > 1]
+    return sorted(varying, key=lambda key: any(value.number is None for value in params[key]))[:2]
 
 
 def _spaced(key: str, limit: int = 24) -> str:
