@@ -163,6 +163,8 @@ def test_integrations_lists_each_plugin_with_its_state() -> None:
         (["runs", "show", "f" * 32], "f" * 32),
         (["runs", "show", "@first"], "accepted are @last and @best:METRIC"),
         (["runs", "show", "@best:epoch"], "its name does not say"),
+        (["runs", "show", "@best:f1_score"], "no run has the metric 'f1_score'"),
+        (["runs", "show", '@best:a"b_score'], "b_score"),
         (["runs", "ls", "-e", "nope"], "there are: "),
         (["runs", "ls", "--filter", "metrics.accuracy >"], "metrics.accuracy >"),
         (["runs", "ls", "--order-by", "nonsense"], "nonsense"),

@@ -115,6 +115,8 @@ def test_the_table_is_never_wider_than_the_screen(width: int) -> None:
     lines = text.rstrip("\n").split("\n")
     assert max(len(line) for line in lines) <= width
     assert sum("calm-otter-12" in line for line in lines) == 2
+    assert "…" not in text
+    assert set(re.findall(r"[a-z]+_[a-z_]*", text)) <= {"a_metric_", "with_a_long_", "name_"}
 
 
 def test_a_page_shows_everything_of_a_run() -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import steno
-from steno.display import ago, better, lower_is_better
+from steno.display import ago, lower_is_better
 from steno.entities import Experiment, Run
 from steno.errors import InvalidInputError, NotFoundError, shown
 
@@ -111,11 +111,11 @@ def _best(client: steno.Client, experiments: list[Experiment], key: str) -> list
             f"whether a greater {key!r} is better is unknown, its name does not say: "
             f"""type `steno runs ls --order-by 'metrics."{key}" DESC'`"""
         )
-    runs = [run for run in recent_runs(client, experiments) if key in run.data.metrics]
+    order = [f'metrics."{key}" {"ASC" if lower else "DESC"}']
+    runs = [run for run in recent_runs(client, experiments, limit=1, order_by=order) if key in run.data.metrics]
     if not runs:
         raise NotFoundError(f"no run has the metric {key!r}: type `steno runs show @last` to see what there is")
-    best = better(key, [run.data.metrics[key] for run in runs])
-    return [run for run in runs if run.data.metrics[key] == best]
+    return runs
 
 
 def _named(client: steno.Client, experiments: list[Experiment], text: str) -> list[Run]:
