@@ -83,6 +83,13 @@ class RunHandle(Protocol):
         """Record a whole curve; steps count from 0 unless given."""
         ...
 
+    def scored(self, name: str, source: str, value: Any) -> None:
+        """Record a score computed after training as `<name>_<source>`, the next one as `<name>-2_<source>`.
+
+        What is no single number is left alone.
+        """
+        ...
+
     def tags(self, values: Mapping[str, Any]) -> None:
         """Set tags."""
         ...

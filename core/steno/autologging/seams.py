@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from steno.autologging.provenance import UNKNOWN, callers_name
 from steno.autologging.recording import Call, Handle, parameter_names
 from steno.autologging.scope import carried, current, put, quieted
+from steno.autologging.suspended import Suspended, is_suspended
 from steno.autologging.training import Training
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def _train(service: Service, seam: Seam, base: type | None) -> Handler:
         with Training(service, seam) as training:
             training.begin(wrapped, instance, args, kwargs)
             result = wrapped(*args, **kwargs)
+            if is_suspended(wrapped, result):
+                return Suspended(training, result)
             training.succeed(result)
         return result
 

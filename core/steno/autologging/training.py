@@ -150,18 +150,28 @@ class Training:
         if not step.failed:
             self._service.guard.passed(name)
 
+    def stop(self) -> None:
+        """The training was given up by whoever consumes it; its run is finished with what there is."""
+        self.live = False
+        if not self._ended:
+            self._close_generator()
+            self._end("FINISHED", None)
+
     def _fail(self, error: BaseException) -> None:
         """The framework's call raised: let the plugin's code clean up, and end the run with the error."""
         self.live = False
         if self._ended:
             return
-        generator, self._generator = self._generator, None
         try:
-            if generator is not None:
-                with self._handle.step(self._step("after")):
-                    generator.close()
+            self._close_generator()
         finally:
             self._end(_status_of(error), error)
+
+    def _close_generator(self) -> None:
+        generator, self._generator = self._generator, None
+        if generator is not None:
+            with self._handle.step(self._step("after")):
+                generator.close()
 
     def _end(self, status: RunStatus, error: BaseException | None) -> None:
         self._ended = True

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import importlib
 import inspect
 import json
 import sys
 import traceback
 import warnings
+import weakref
 from types import ModuleType
 from typing import Any
 
@@ -331,3 +334,108 @@ def test_a_reloaded_framework_is_patched_again(toy: Any, core: Any) -> None:
     core.Model().fit(X)
     core.train({}, X)
     assert len(toy.runs()) == 3
+
+
+def test_ctrl_c_while_recording_ends_the_run(toy: Any) -> None:
+    """An interrupt that lands in the plugin's own code is raised, and the run is closed as killed."""
+    core = broken(toy, "result = yield", "result = yield; raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        core.Model().fit(X)
+    (run,) = toy.runs()
+    assert run.info.status == "KILLED"
+
+
+def test_the_class_of_a_cell_that_is_run_again_is_freed(toy: Any, core: Any) -> None:
+    """Nothing of ours keeps a class alive that the user has replaced."""
+
+    def cell() -> Any:
+        class Mine(core.Model):  # type: ignore[misc]  # the framework has no types
+            def fit(self, data: Any) -> Any:
+                return super().fit(data)
+
+        Mine().fit(X)
+        return weakref.ref(Mine)
+
+    held = cell()
+    gc.collect()
+    assert held() is None
+    assert len(toy.runs()) == 1
+
+
+SUSPENDED = """
+import asyncio
+from toyfw.core import Model
+
+def epochs(data, number):
+    model = Model()
+    for epoch in range(number):
+        model._step(epoch)
+        received = yield epoch
+        assert received is None or received == "go on"
+    return model.fit(data)
+
+async def fit_later(data, error=None):
+    model = Model()
+    for epoch in range(2):
+        model._step(epoch)
+        await asyncio.sleep(0)
+    if error is not None:
+        raise error
+    return model.fit(data)
+"""
+
+
+@pytest.fixture
+def later(toy: Any) -> Any:
+    """A module of the framework whose trainings are a generator and a coroutine."""
+    toy.write("toyfw/later.py", SUSPENDED)
+    targets = '@train("toyfw.core:train", "toyfw.later:epochs", "toyfw.later:fit_later")'
+    source = (toy.site / "plug_toyfw.py").read_text().replace('@train("toyfw.core:train")', targets)
+    toy.plugin(source.replace('call.run.params(call.arg("params"))', "pass"))
+    control.autolog(log_models=False)
+    return importlib.import_module("toyfw.later")
+
+
+def test_a_generator_trains_until_it_is_exhausted(toy: Any, later: Any, core: Any) -> None:
+    """Its run is open while it is consumed, other trainings in between are their own, and its end is the run's end."""
+    training = later.epochs(X, 3)
+    assert inspect.isgenerator(training)
+    assert toy.runs() == []
+    assert next(training) == 0
+    core.Model(9).fit(X)
+    send: Any = training.send
+    assert send("go on") == 1
+    assert [run.info.status for run in toy.runs()] == ["RUNNING", "FINISHED"]
+    assert list(training) == [2]
+    first, second = toy.runs()
+    assert first.info.status == "FINISHED"
+    assert first.data.params["target"] == "train"
+    assert second.data.params["depth"] == "9"
+
+
+def test_a_generator_that_is_closed_is_finished_and_one_that_raises_failed(toy: Any, later: Any) -> None:
+    """Giving up early keeps what there is; an error thrown into it comes out and fails the run."""
+    training = later.epochs(X, 3)
+    next(training)
+    training.close()
+    error = ValueError("enough")
+    training = later.epochs(X, 3)
+    next(training)
+    with pytest.raises(ValueError, match="enough") as caught:
+        training.throw(error)
+    assert caught.value is error
+    assert [(run.info.status, run.data.metrics["loss"]) for run in toy.runs()] == [("FINISHED", 1.0), ("FAILED", 1.0)]
+
+
+def test_an_async_training_ends_when_it_has_been_awaited(toy: Any, later: Any) -> None:
+    """Trainings awaited at the same time are runs of their own, each with its own values and end."""
+
+    async def main() -> Any:
+        failing = later.fit_later(X, ValueError("no"))
+        return await asyncio.gather(later.fit_later(X), later.fit_later([[5.0]]), failing, return_exceptions=True)
+
+    assert inspect.iscoroutinefunction(later.fit_later)
+    first, second, error = asyncio.run(main())
+    assert (first.mean_, second.mean_, str(error)) == (2.0, 5.0, "no")
+    assert sorted(run.info.status for run in toy.runs()) == ["FAILED", "FINISHED", "FINISHED"]
+    assert [run.data.metrics["loss"] for run in toy.runs() if run.info.status == "FAILED"] == [0.5]
