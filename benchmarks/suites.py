@@ -72,7 +72,7 @@ def _imports(trackers: Sequence[Tracker], plan: Plan, say: Say) -> Iterator[Row]
 def _stores(trackers: Sequence[Tracker], plan: Plan, say: Say) -> Iterator[Row]:
     for case, title in stores.CASES.items():
         found = _reports(trackers, "stores", {"case": case}, plan.processes, say)
-        yield Row("One run with one metric, imports done (wall time)", title, "ms", _median(found, "wall_ms"))
+        yield Row("One run with one metric (wall time)", title, "ms", _median(found, "wall_ms"))
 
 
 def _fits(trackers: Sequence[Tracker], plan: Plan, say: Say) -> Iterator[Row]:

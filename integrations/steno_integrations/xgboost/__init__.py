@@ -97,12 +97,10 @@ class XGBoost(Integration):
     def after_iteration(self, call: Call, _result: Any) -> None:
         """One boosting round has been evaluated."""
         loop = self._loops.get(call.self)
-        if loop is None:
-            return
-        if loop.advance(call.self.history, call.args[1]):
+        if loop is not None and loop.advance(call.args[1]):
             loop.write(call.run)
-        if not loop.names:
-            loop.data = call.arg("dtrain")
+            if not loop.history:
+                loop.data = call.arg("dtrain")
 
     @observe(f"{LOOP}.after_training")
     def after_training(self, call: Call, result: Any) -> None:

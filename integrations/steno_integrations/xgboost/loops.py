@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from steno.plugin import RunHandle
 
@@ -38,93 +38,108 @@ class Loop:
         suffix: "" for the first loop of a run, then "-2", "-3".
         held: whether rounds may wait a moment to be written together.
         step: the last round's step.
-        names: the curves so far.
-        data: the training data, kept only while there is no evaluation set.
+        history: xgboost's own: data set -> metric -> values; empty where there is nothing to watch.
+        data: the training data, kept only while there is nothing to watch.
     """
 
     __slots__ = (
-        "_count",
+        "_container",
         "_due",
+        "_irregular",
         "_rounds",
-        "_series",
+        "_seen",
+        "_written",
         "data",
         "first_step",
         "held",
-        "names",
+        "history",
         "run_id",
         "step",
         "suffix",
     )
 
-    def __init__(self, run_id: str, first_step: int, suffix: str = "", *, held: bool = False) -> None:
+    def __init__(self, container: Any, run_id: str, first_step: int, suffix: str = "", *, held: bool = False) -> None:
+        self._container: Any = None
         self.run_id = run_id
         self.first_step = first_step
         self.suffix = suffix
         self.held = held
         self.step = first_step - 1
-        self.names: set[str] = set()
+        self.history: History = container.history
         self.data: Any = None
-        self._series: list[list[Any]] = []
-        self._count = 0
         self._due = 0.0
+        self._written = 0
+        # xgboost's own metrics are there in every round, so that a value's place is its round. The user's need not be.
+        self._irregular = container.metric is not None
+        self._seen: dict[str, int] = {}
         self._rounds: list[tuple[int, dict[str, float]]] = []
 
-    def advance(self, history: History, epoch: int) -> bool:
-        """Take what a round added to xgboost's history; true if it is time to write it."""
+    def advance(self, epoch: int) -> bool:
+        """A round has been evaluated; true if it is time to write."""
         self.step = self.first_step + epoch
-        values = self.fresh(history)
-        if values:
-            self._rounds.append((self.step, values))
+        if self._irregular:
+            self._read_round()
         return not self.held or monotonic() >= self._due
 
-    def fresh(self, history: History) -> dict[str, float]:
-        """The latest values of the curves that have grown since the last call."""
-        count = 0
-        for metrics in history.values():
-            count += len(metrics)
-        if count != self._count:
-            self._learn(history)
-            self._count = count
-        values = {}
-        for entry in self._series:
-            name, series, seen, deviation = entry
-            length = len(series)
-            # A metric of the user's need not be there in every round.
-            if length != seen:
-                entry[2] = length
-                if deviation is None:
-                    values[name] = series[-1]
-                else:
-                    values[name], values[deviation] = series[-1]
-        return values
-
-    def _learn(self, history: History) -> None:
-        for data, metrics in history.items():
-            for metric, series in metrics.items():
-                name = curve_name(f"{data}-{metric}")
-                if name not in self.names and series:
-                    self.names.add(name)
-                    if isinstance(series[-1], tuple):
-                        self._series.append([f"{name}-mean{self.suffix}", series, 0, f"{name}-std{self.suffix}"])
-                    else:
-                        self._series.append([name + self.suffix, series, 0, None])
-
     def write(self, run: RunHandle) -> None:
-        """Record the rounds that were held back, curve by curve."""
-        rounds, self._rounds = self._rounds, []
+        """Record all rounds that are not written yet."""
         self._due = monotonic() + HELD_S
-        if len(rounds) == 1:
-            step, values = rounds[0]
-            run.metrics(values, step=step)
+        rounds = self.step - self.first_step + 1
+        if self._written == 0 and not self._irregular and any(len(values) != rounds for _, values in self._curves()):
+            self._irregular = True  # two data sets of the same name
+            self._read_round()
+        if self._irregular:
+            for step, values in self._rounds:
+                run.metrics(values, step=step)
+            self._rounds.clear()
+        else:
+            self._write_columns(run, rounds)
+
+    def write_rest(self, run: RunHandle) -> None:
+        """Record what is left when the training has ended, with the round that was evaluated and then failed."""
+        if any(len(values) > self.step - self.first_step + 1 for _, values in self._curves()):
+            self.advance(self.step - self.first_step + 1)
+        self.write(run)
+
+    def keep_while(self, container: Any, forget: Callable[[Any], Any]) -> None:
+        """Have `forget` called when xgboost lets go of the container."""
+        self._container = weakref.ref(container, forget)
+
+    def _write_columns(self, run: RunHandle, rounds: int) -> None:
+        first, self._written = self._written, rounds
+        steps = range(self.first_step + first, self.first_step + rounds)
+        if len(steps) == 1 and self.history:
+            run.metrics(self._named((name, values[first]) for name, values in self._curves()), step=steps[0])
             return
-        curves: dict[str, tuple[list[float], list[int]]] = {}
-        for step, values in rounds:
-            for name, value in values.items():
-                column = curves.setdefault(name, ([], []))
-                column[0].append(value)
-                column[1].append(step)
-        for name, (points, steps) in curves.items():
-            run.curve(name, points, steps)
+        for name, values in self._curves():
+            parts = [self._named([(name, value)]) for value in values[first:rounds]]
+            for part in parts[0] if parts else ():
+                run.curve(part, [each[part] for each in parts], steps)
+
+    def _read_round(self) -> None:
+        """Keep the last value of every curve that has grown; of several values of one round, the last."""
+        fresh = []
+        for name, values in self._curves():
+            if len(values) != self._seen.get(name, 0):
+                self._seen[name] = len(values)
+                fresh.append((name, values[-1]))
+        if fresh:
+            self._rounds.append((self.step, self._named(fresh)))
+
+    def _curves(self) -> Iterator[tuple[str, Sequence[Any]]]:
+        for data, metrics in self.history.items():
+            for metric, values in metrics.items():
+                yield curve_name(f"{data}-{metric}"), values
+
+    def _named(self, values: Iterable[tuple[str, Any]]) -> dict[str, float]:
+        """Values by their metric's name in the run; the pair of a cross-validation is mean and deviation."""
+        named = {}
+        for name, value in values:
+            if isinstance(value, tuple):
+                named[f"{name}-mean{self.suffix}"], named[f"{name}-std{self.suffix}"] = value
+            else:
+                named[name + self.suffix] = value
+        return named
 
 
 class Loops:
@@ -132,20 +147,26 @@ class Loops:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._loops: WeakKeyDictionary[Any, Loop] = WeakKeyDictionary()
+        self._loops: dict[int, Loop] = {}
         self._loops_of_run: OrderedDict[str, int] = OrderedDict()
         self._owners: set[str] = set()
-        self.get = self._loops.get
+
+    def get(self, container: Any) -> Loop | None:
+        """The loop of a container, if it began under our eyes."""
+        return self._loops.get(id(container))
 
     def start(self, container: Any, run_id: str, first_step: int) -> Loop:
         """Remember a new loop. Rounds wait for each other only where the end of the training is seen in any case."""
+        key = id(container)
         with self._lock:
             number = self._loops_of_run.pop(run_id, 0) + 1
             self._loops_of_run[run_id] = number
             if len(self._loops_of_run) > REMEMBERED_RUNS:
                 self._loops_of_run.popitem(last=False)
             suffix = "" if number == 1 else f"-{number}"
-            loop = self._loops[container] = Loop(run_id, first_step, suffix, held=run_id in self._owners)
+            loop = Loop(container, run_id, first_step, suffix, held=run_id in self._owners)
+            loop.keep_while(container, lambda _: self._loops.pop(key, None))
+            self._loops[key] = loop
         return loop
 
     def is_owner(self, run_id: str) -> bool:
@@ -167,7 +188,6 @@ class Loops:
     def _write_rest(self, run: RunHandle, run_id: str) -> None:
         with self._lock:
             self._loops_of_run.pop(run_id, None)
-            mine = [(container, loop) for container, loop in self._loops.items() if loop.run_id == run_id]
-        for container, loop in mine:
-            loop.advance(container.history, loop.step - loop.first_step + 1)
-            loop.write(run)
+            mine = [loop for loop in self._loops.values() if loop.run_id == run_id]
+        for loop in mine:
+            loop.write_rest(run)
