@@ -30,18 +30,25 @@ class Scope:
         training: the training in progress.
         quiet: whether this is inside a region in which nothing is recorded.
         off: names that are switched off here; "*" is all of them.
+        outer: what held before, and holds again behind a `with steno.off()`.
         closed: whether no training can begin here, whoever asks.
         all_off: whether everything is switched off here.
     """
 
-    __slots__ = ("all_off", "closed", "off", "quiet", "training")
+    __slots__ = ("all_off", "closed", "off", "outer", "quiet", "training")
 
     def __init__(
-        self, training: Training | None = None, *, quiet: bool = False, off: frozenset[str] = frozenset()
+        self,
+        training: Training | None = None,
+        *,
+        quiet: bool = False,
+        off: frozenset[str] = frozenset(),
+        outer: Scope | None = None,
     ) -> None:
         self.training = training
         self.quiet = quiet
         self.off = off
+        self.outer = outer
         self.all_off = EVERYTHING in off
         self.closed = training is not None or quiet or self.all_off
 
@@ -60,7 +67,9 @@ put: Callable[[Scope | None], object] = _SCOPE.set
 
 
 class Off(ContextDecorator):
-    """Nothing of these integrations is recorded inside, in this thread and task. Nests; may be used again.
+    """Nothing of these integrations is recorded inside, in this thread and task.
+
+    It keeps no state of its own, so that one may be nested, used again, and used in many threads at once.
 
     Args:
         names: integrations; none given means all of them.
@@ -68,23 +77,18 @@ class Off(ContextDecorator):
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._names = frozenset(names) or frozenset({EVERYTHING})
-        self._before: list[Scope | None] = []
 
     def __enter__(self) -> Off:
         before = current()
-        self._before.append(before)
         if before is None:
             put(Scope(off=self._names))
         else:
-            put(Scope(before.training, quiet=before.quiet, off=before.off | self._names))
+            put(Scope(before.training, quiet=before.quiet, off=before.off | self._names, outer=before))
         return self
 
     def __exit__(self, *fault: object) -> None:
-        put(self._before.pop())
-
-    def _recreate_cm(self) -> Off:
-        """A decorated function may run in many threads at once; each call has its own."""
-        return Off(self._names)
+        scope = current()
+        put(None if scope is None else scope.outer)
 
 
 def quieted(scope: Scope | None) -> Scope:

@@ -111,6 +111,39 @@ def test_off_nests_and_survives_errors(toy: Any, core: Any) -> None:
     assert current() is None
 
 
+def test_off_of_one_name_inside_that_of_another_holds_for_both(toy: Any, core: Any) -> None:
+    """An inner `off` adds to the outer one, and its end leaves the outer one in force."""
+    with control.off("toyfw"):
+        with control.off("sklearn"):
+            core.Model().fit(X)
+        core.Model().fit(X)
+    assert toy.runs() == []
+
+
+def test_one_off_serves_many_threads_at_once(core: Any) -> None:
+    """The same object entered by two threads, left in the other order, gives each thread its own scope back."""
+    shared, entered, left = control.off("toyfw"), threading.Event(), threading.Event()
+    found = []
+
+    def second() -> None:
+        entered.wait(10)
+        with shared:
+            left.set()
+        found.append(current())
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with control.off("sklearn"):
+        with shared:
+            entered.set()
+            left.wait(10)
+        scope = current()
+        assert scope is not None
+        assert scope.off == {"sklearn"}
+    thread.join()
+    assert found == [None]
+
+
 def test_off_is_of_one_thread(toy: Any, core: Any) -> None:
     """While one thread has recording off, another records."""
     entered, trained = threading.Event(), threading.Event()
@@ -158,6 +191,13 @@ def test_off_inside_a_training_stops_its_observers(toy: Any, core: Any) -> None:
     core.Model().fit(X, rounds=1, callback=callback)
     (run,) = toy.runs()
     assert [point.step for point in session().store.metric_history(run.info.run_id, "loss").points()] == [0]
+
+
+def test_what_is_quiet_inside_a_training_adds_nothing_to_it(toy: Any, core: Any) -> None:
+    """Folds that a callback fits in the middle of a training leave their iterations out of its run."""
+    core.Model().fit(X, rounds=1, callback=lambda model: core.cross_validate(model, X))
+    (run,) = toy.runs()
+    assert run.data.metrics == {"loss": 1.0, "mean": 2.0}
 
 
 def test_a_users_run_takes_the_first_training_and_has_children_for_the_rest(toy: Any, core: Any) -> None:
