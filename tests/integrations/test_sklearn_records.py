@@ -40,6 +40,12 @@ def _only_run() -> Run:
     return runs[0]
 
 
+def _last_run() -> Run:
+    run = steno.last_active_run()
+    assert run is not None
+    return run
+
+
 def _params(run: Run) -> dict[str, Any]:
     return {name: value.value for name, value in run.data.params.items()}
 
@@ -281,7 +287,7 @@ def test_learning_curves_that_the_model_keeps_are_recorded() -> None:
     steno.autolog()
     X, y = load_iris(return_X_y=True)
     boosted = GradientBoostingClassifier(n_estimators=6, random_state=0).fit(X, y)
-    run = steno.last_active_run()
+    run = _last_run()
     points = steno.Client().get_metric_history(run.info.run_id, "train_score")
     assert [point.value for point in points] == boosted.train_score_.tolist()
     assert [point.step for point in points] == list(range(6))
@@ -289,7 +295,7 @@ def test_learning_curves_that_the_model_keeps_are_recorded() -> None:
     network = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(4,), max_iter=8, tol=0, random_state=0))
     with pytest.warns(UserWarning, match="Maximum iterations"):
         network.fit(X, y)
-    run = steno.last_active_run()
+    run = _last_run()
     points = steno.Client().get_metric_history(run.info.run_id, "loss")
     assert [point.value for point in points] == network[-1].loss_curve_
 
@@ -311,10 +317,10 @@ def test_switches_take_away_only_their_own_part() -> None:
     """Each option removes what it names, and everything else is there."""
     X, y = load_iris(return_X_y=True)
 
-    def train_with(**options: bool) -> Run:
+    def train_with(**options: Any) -> Run:
         steno.autolog(**options)
         LogisticRegression(max_iter=500).fit(X, y)
-        return steno.last_active_run()
+        return _last_run()
 
     without_models = train_with(log_models=False)
     assert _artifacts(without_models) == ["metric_info.json"]
@@ -332,7 +338,7 @@ def test_a_forest_among_the_first_things_a_user_tries() -> None:
     steno.autolog()
     X, y = load_iris(return_X_y=True, as_frame=True)
     model = RandomForestClassifier(10, max_depth=4, random_state=0).fit(X, y)
-    run = steno.last_active_run()
+    run = _last_run()
     loaded = steno.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
     assert (loaded.predict(X) == model.predict(X)).all()
     found = steno.search_runs(

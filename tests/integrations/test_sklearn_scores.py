@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import scipy.sparse
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from sklearn import metrics
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
 
@@ -85,6 +85,7 @@ def test_classifier_scores_equal_sklearns(
     weighted=st.booleans(),
     kinds=st.sampled_from(["float64", "float32", "mixed", "ints", "constant"]),
 )
+@example(seed=0, rows=2, outputs=2, weighted=False, kinds="float32")
 def test_regressor_scores_equal_sklearns(seed: int, rows: int, outputs: int, weighted: bool, kinds: str) -> None:
     """Every score of a regressor is the number that the user's own call gives, in the type that it computes in."""
     random = np.random.default_rng(seed)

@@ -15,12 +15,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import steno
+from steno.entities import Run
 
 
 @pytest.fixture
 def data() -> Any:
     """Train and test parts of a real data set."""
     return train_test_split(*load_breast_cancer(return_X_y=True), random_state=0)
+
+
+def _last_run() -> Run:
+    run = steno.last_active_run()
+    assert run is not None
+    return run
 
 
 def _scores(run_id: str) -> dict[str, float]:
@@ -33,7 +40,7 @@ def test_scores_land_under_metric_and_data(data: Any) -> None:
     X_train, X_test, y_train, y_test = data
     steno.autolog()
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X_train, y_train)
-    run_id = steno.last_active_run().info.run_id
+    run_id = _last_run().info.run_id
 
     accuracy = accuracy_score(y_test, model.predict(X_test))
     predicted = model.predict(X_test)
@@ -61,7 +68,7 @@ def test_scorers_land_too(data: Any) -> None:
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X_train, y_train)
     accuracy = get_scorer("accuracy")(model, X_test, y_test)
     f1 = make_scorer(f1_score, average="macro")(model, X_test, y_test)
-    found = _scores(steno.last_active_run().info.run_id)
+    found = _scores(_last_run().info.run_id)
     assert found == {"accuracy_score_X_test": accuracy, "f1_score_X_test": f1}
 
 
@@ -72,9 +79,9 @@ def test_scores_of_two_models_stay_apart(data: Any) -> None:
     scale = StandardScaler().fit(X_train)
     X_train, X_test = scale.transform(X_train), scale.transform(X_test)
     weak = LogisticRegression(C=1e-5).fit(X_train, y_train)
-    weak_id = steno.last_active_run().info.run_id
+    weak_id = _last_run().info.run_id
     strong = LogisticRegression(C=1.0).fit(X_train, y_train)
-    strong_id = steno.last_active_run().info.run_id
+    strong_id = _last_run().info.run_id
     by_weak, by_strong = weak.predict(X_test), strong.predict(X_test)
     strong_score = accuracy_score(y_test, by_strong)
     weak_score = accuracy_score(y_test, by_weak)
@@ -91,7 +98,7 @@ def test_a_search_answers_for_itself_and_its_best_estimator(data: Any) -> None:
     search = GridSearchCV(pipeline, {"logisticregression__C": [0.1, 1.0]}, cv=2).fit(X_train, y_train)
     first = accuracy_score(y_test, search.predict(X_test))
     second = f1_score(y_test, search.best_estimator_.predict(X_test))
-    assert _scores(steno.last_active_run().info.run_id) == {"accuracy_score_X_test": first, "f1_score_X_test": second}
+    assert _scores(_last_run().info.run_id) == {"accuracy_score_X_test": first, "f1_score_X_test": second}
 
 
 def test_what_cannot_be_traced_is_not_guessed(data: Any) -> None:
@@ -99,7 +106,7 @@ def test_what_cannot_be_traced_is_not_guessed(data: Any) -> None:
     X_train, X_test, y_train, y_test = data
     steno.autolog()
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X_train, y_train)
-    before = steno.get_run(steno.last_active_run().info.run_id)
+    before = steno.get_run(_last_run().info.run_id)
     accuracy_score(y_test, np.round(model.predict_proba(X_test)[:, 1]))
     for row in X_test[:20]:
         model.predict(row[None])
@@ -116,4 +123,4 @@ def test_scores_that_are_no_single_number_are_left_alone(data: Any) -> None:
     predicted = model.predict(X_test)
     assert sklearn.metrics.confusion_matrix(y_test, predicted).sum() == len(y_test)
     assert "precision" in sklearn.metrics.classification_report(y_test, predicted)
-    assert _scores(steno.last_active_run().info.run_id) == {}
+    assert _scores(_last_run().info.run_id) == {}

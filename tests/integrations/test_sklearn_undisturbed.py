@@ -37,10 +37,18 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 import steno
+from steno.entities import Run
 from steno.errors import StenoWarning
 
 DATA, TARGET = load_breast_cancer(return_X_y=True)
 DATA, TARGET = StandardScaler().fit_transform(DATA)[:150, :8], TARGET[:150]
+
+
+def _last_run() -> Run:
+    run = steno.last_active_run()
+    assert run is not None
+    return run
+
 
 MODELS: dict[str, Any] = {
     "linear": LinearRegression(),
@@ -68,7 +76,13 @@ MODELS: dict[str, Any] = {
 }
 
 
-def _train(model: Any) -> tuple[bytes, Any, Any, bytes]:
+def _generators() -> Any:
+    """The state of Python's and numpy's global random generators."""
+    state: Any = np.random.get_state()
+    return random.getstate(), state[1].tobytes(), state[2]
+
+
+def _train(model: Any) -> tuple[bytes, Any, bytes]:
     np.random.seed(7)
     random.seed(7)
     model = copy.deepcopy(model)
@@ -76,8 +90,7 @@ def _train(model: Any) -> tuple[bytes, Any, Any, bytes]:
     model.fit(X, y)
     for name in ("cv_results_", "refit_time_"):  # wall times differ from one fit to the next
         vars(model).pop(name, None)
-    state = np.random.get_state()
-    return pickle.dumps(model), (state[1].tobytes(), state[2]), random.getstate(), X.tobytes() + y.tobytes()
+    return pickle.dumps(model), _generators(), X.tobytes() + y.tobytes()
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -110,12 +123,12 @@ def test_a_model_that_changes_when_it_predicts_is_put_back() -> None:
     """Scores on the training data leave no trace in an estimator of the user's that keeps state of its own."""
     np.random.seed(0)
     steno.autolog()
-    before = np.random.get_state()[1].tobytes(), random.getstate()
+    before = _generators()
     model = _Restless().fit(DATA, TARGET)
     assert vars(model).keys() == {"classes_", "asked"}
     assert model.asked == 0
-    assert (np.random.get_state()[1].tobytes(), random.getstate()) == before
-    assert "training_accuracy_score" in steno.last_active_run().data.metrics
+    assert _generators() == before
+    assert "training_accuracy_score" in _last_run().data.metrics
 
 
 def test_nothing_of_ours_is_in_a_pickled_model() -> None:
@@ -139,7 +152,7 @@ def test_sparse_data_stays_sparse() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < rows * columns * 8 / 20
-    run = steno.last_active_run()
+    run = _last_run()
     assert run.data.metrics["training_score"] > 0
     assert "steno.faults" not in run.data.tags
 
@@ -170,7 +183,7 @@ def test_a_stream_of_documents_is_read_once_by_the_fit_alone() -> None:
     model = make_pipeline(TfidfVectorizer(), LogisticRegression())
     model.fit((text for text in texts), [1, 0, 1, 0])
     assert len(model[0].vocabulary_) == 4
-    run = steno.last_active_run()
+    run = _last_run()
     assert run.info.status == "FINISHED"
     assert run.inputs.dataset_inputs == ()
     assert "steno.faults" not in run.data.tags
@@ -200,7 +213,7 @@ def test_what_fails_to_be_recorded_takes_nothing_else_along() -> None:
     steno.autolog()
     with pytest.warns(StenoWarning, match="no probabilities today"):
         Odd().fit(DATA, TARGET)
-    run = steno.last_active_run()
+    run = _last_run()
     assert run.info.status == "FINISHED"
     assert "no probabilities today" in run.data.tags["steno.faults"]
     assert "training_accuracy_score" in run.data.metrics

@@ -149,14 +149,12 @@ class ScikitLearn(Integration):
     @metric("sklearn.metrics:*")
     def score_of_prediction(self, call: Call, result: Any) -> None:
         """A function of `sklearn.metrics` on a prediction: `<function>_<data>`."""
-        run: Any = call.run
-        run.scored(getattr(call.function, "__name__", "metric"), call.source, result)
+        call.run.scored(getattr(call.function, "__name__", "metric"), call.source, result)
 
     @metric(classes(ESTIMATOR, methods=("score",)))
     def score_of_model(self, call: Call, result: Any) -> None:
         """`model.score(X, y)`: `<class>_score_<data>`."""
-        run: Any = call.run
-        run.scored(f"{type(call.self).__name__}_score", call.source, result)
+        call.run.scored(f"{type(call.self).__name__}_score", call.source, result)
 
     # -- models
 

@@ -121,10 +121,10 @@ def _r2(y: Array, squared: Array, weight: Array | None) -> float:
     if weight is not None:
         squared, spread = weight[:, None] * squared, weight[:, None] * spread
     numerator, denominator = squared.sum(axis=0), spread.sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        each = 1 - numerator / denominator
-    each = np.where(denominator == 0, np.where(numerator == 0, 1.0, 0.0), each)
-    each = np.where(numerator == 0, 1.0, each)
+    each = np.ones_like(numerator)  # of the data's own type, and so is their mean: scikit-learn rounds there too
+    found = (numerator != 0) & (denominator != 0)
+    each[found] = 1 - numerator[found] / denominator[found]
+    each[(numerator != 0) & (denominator == 0)] = 0
     return float(np.average(each))
 
 
