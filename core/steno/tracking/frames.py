@@ -151,7 +151,7 @@ def _of_pandas(data: Any) -> Table:
             return lambda a, b: Cells(data.iloc[a:b, position].to_numpy())
 
         columns = [Column(name, word, kind, size, reader(position)) for position, name in enumerate(names)]
-        return Table(len(data), columns, lambda a, b: data.iloc[a:b].to_numpy(), dtype)
+        return Table(len(data), columns, lambda a, b: _cut(data, a, b).to_numpy(), dtype)
     return Table(len(data), [_pandas_column(name, series) for name, series in data.items()])
 
 
