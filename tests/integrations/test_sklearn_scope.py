@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sklearn.model_selection
+import xgboost
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
@@ -280,3 +281,19 @@ def test_training_in_batches_is_one_run(model: Any) -> None:
         for part in np.array_split(np.random.default_rng(0).permutation(len(y)), 5):
             estimator.partial_fit(X[part], y[part], classes=[0, 1, 2])
     assert [run.info.status for run in _runs()] == ["FINISHED", "FINISHED"]
+
+
+def test_only_the_refit_of_a_search_leaves_a_boosters_curve() -> None:
+    """A search over boosters has the curve of the model that it kept, not of its candidates; cross-validation none."""
+    steno.autolog(log_models=False)
+    grid = {"max_depth": [1, 2]}
+    binary = (y > 0).astype(int)
+    search = GridSearchCV(xgboost.XGBClassifier(n_estimators=5), grid, cv=2)
+    search.fit(X, binary, eval_set=[(X, binary)], verbose=False)
+    cross_val_score(
+        xgboost.XGBClassifier(n_estimators=5), X, binary, cv=2, params={"eval_set": [(X, binary)], "verbose": False}
+    )
+    of_search, of_folds = _runs()
+    curve = steno.Client().get_metric_history(of_search.info.run_id, "validation_0-logloss")
+    assert [point.step for point in curve] == [0, 1, 2, 3, 4]
+    assert "validation_0-logloss" not in of_folds.data.metrics
