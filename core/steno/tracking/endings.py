@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import traceback
@@ -10,7 +11,7 @@ from typing import get_args
 from steno.entities import RunStatus
 from steno.errors import InvalidInputError, shown
 
-__all__ = ["ERROR_TAG", "error_tag", "left_open", "status_of", "terminal_status"]
+__all__ = ["ERROR_TAG", "end_by_ctrl_c", "error_tag", "left_open", "status_of", "terminal_status"]
 
 ERROR_TAG = "steno.error"
 _LONGEST_TRACE = 64_000
@@ -48,6 +49,16 @@ def _interactive() -> bool:
         return True
     shell = getattr(sys.modules.get("IPython"), "get_ipython", None)
     return shell is not None and shell() is not None
+
+
+def end_by_ctrl_c() -> None:
+    """Let the interpreter end by SIGINT, as it does after an uncaught KeyboardInterrupt.
+
+    It remembers that interrupt until the next text is executed, and importing the store's libraries at exit executes
+    some: the exit code that the shell sees would be another one with us than without us.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        exec("raise KeyboardInterrupt")  # noqa: S102  a constant
 
 
 def error_tag(error: BaseException) -> str:

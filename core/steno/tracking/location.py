@@ -16,7 +16,9 @@ __all__ = ["FOLDER", "Location", "locate"]
 
 FOLDER = ".steno"
 _DATABASE = "steno.db"
-_ACCEPTED = "accepted are a folder such as './runs', 'sqlite:///path/to/steno.db' or 'postgresql+psycopg://user@host/db'"
+_ACCEPTED = (
+    "accepted are a folder such as './runs', 'sqlite:///path/to/steno.db' or 'postgresql+psycopg://user@host/db'"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -361,6 +361,20 @@ class OpenRun:
         self._on_end = on_end
         self._status, self._end_time = "RUNNING", None
 
+    def set_status(self, status: str, end_time: int | None = None) -> None:
+        """Set the status of a run that may be another process's, or ended already.
+
+        Raises:
+            InvalidInputError: no such status.
+        """
+        wanted = terminal_status(status)
+        if wanted in ("RUNNING", "SCHEDULED"):
+            self._status, self._end_time = wanted, None
+            self.recorder.record(RunUpdated(self.run_id, status=wanted, end_time=-1))
+            return
+        self.ended = False
+        self.end(wanted, end_time=end_time)
+
     def end(self, status: str | None = None, error: BaseException | None = None, end_time: int | None = None) -> None:
         """End the run; a second call changes nothing.
 

@@ -29,6 +29,8 @@ READ_TIMEOUT_S = 30.0
 _APPLY_TIMEOUT_S = 2.0
 _LONGEST_PAUSE_S = 30.0
 _IDLE_TICKS = 20
+_FORK_WAIT_S = 60.0
+_LOCKS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +81,21 @@ class Recorder:
         location: the store and its folder.
         opener: makes the store from its URI; called in the writer's thread, or by the first reader.
         describe: the tags that tell where this process runs; slow, called once for all runs that wait for it.
+        begun: called at the first record of this process.
 
     Attributes:
         record: takes one `Record` down; see `Spool.record`.
     """
 
     def __init__(
-        self, location: Location, opener: Callable[[str], Store], describe: Callable[[], dict[str, str]]
+        self,
+        location: Location,
+        opener: Callable[[str], Store],
+        describe: Callable[[], dict[str, str]],
+        begun: Callable[[], None],
     ) -> None:
         self.location = location
+        self._begun = begun
         self._opener = opener
         self._describe = describe
         self._applied = self._rejected = self._unreadable = 0
@@ -101,6 +109,7 @@ class Recorder:
         self._opening = threading.RLock()
         self._draining = threading.Lock()
         self._describing = threading.Lock()
+        self._held: list[threading.Lock] = []
         self._drainer = 0
         self._thread: threading.Thread | None = None
         self._undescribed: list[str] = []
@@ -108,12 +117,14 @@ class Recorder:
         self._failures = 0
         self._retry_at = 0.0
         self._exiting = False
+        self._journal_only = False  # a child of a fork that could not wait: what it records, others bring to the store
         self._gone = threading.Event()
 
     # -- the writer's thread
 
     def _start_thread(self) -> None:
-        if self._thread is not None or self._exiting:
+        self._begun()
+        if self._thread is not None or self._exiting or self._journal_only:
             return
         thread = threading.Thread(target=self._work, name="steno-writer", daemon=True)
         try:
@@ -314,6 +325,8 @@ class Recorder:
         """
         if not self._spool.journals:
             return True
+        if self._journal_only:
+            return False
         until = time.monotonic() + timeout_s
         if self._drainer == threading.get_ident() or not self._draining.acquire(timeout=max(0.0, timeout_s)):
             return False
@@ -376,10 +389,28 @@ class Recorder:
 
     # -- processes
 
+    def before_fork(self) -> None:
+        """Let the writer's thread finish what it is at.
+
+        A child inherits the locks that other threads hold, those of modules that are being imported among them, and
+        would wait for ever for the first of them that it needs.
+        """
+        until = time.monotonic() + _FORK_WAIT_S
+        for lock in (self._describing, self._draining):
+            if self._drainer != threading.get_ident() and lock.acquire(timeout=max(0.0, until - time.monotonic())):
+                self._held.append(lock)
+
+    def after_fork_in_parent(self) -> None:
+        """The writer's thread may go on."""
+        while self._held:
+            self._held.pop().release()
+
     def after_fork(self) -> None:
         """In a forked child: forget the parent's buffers, close its files without unlocking them, begin anew."""
         spool, store = self._spool, self._store
         spool.abandon()
         if store is not None:
             store.discard()
+        calm = len(self._held) == _LOCKS
         self._start_over({**spool.borrowed, **spool.runs})
+        self._journal_only = not calm

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import sys
 import threading
@@ -19,7 +20,7 @@ from steno.store.records import RunCreated, RunUpdated
 from steno.tracking import hooks
 from steno.tracking.active_run import ActiveRun
 from steno.tracking.context import Context
-from steno.tracking.endings import left_open
+from steno.tracking.endings import end_by_ctrl_c, left_open
 from steno.tracking.experiments import Experiments
 from steno.tracking.location import Location, locate
 from steno.tracking.names import new_run_id, random_name
@@ -75,9 +76,8 @@ class Session:
         with self._lock:
             recorder = self._recorders.get(location.uri)
             if recorder is None:
-                recorder = Recorder(location, open_store, self._context.thorough)
+                recorder = Recorder(location, open_store, self._context.thorough, self._at_end)
                 self._recorders[location.uri] = recorder
-                self._at_end()
                 if self._exiting:
                     recorder.exiting()
         return recorder
@@ -358,6 +358,8 @@ class Session:
         self.close(EXIT_TIMEOUT_S)
         for recorder in self._recorders.values():
             recorder.exiting()
+        if isinstance(error, KeyboardInterrupt):
+            end_by_ctrl_c()
 
     def close(self, timeout_s: float = EXIT_TIMEOUT_S) -> None:
         """Save everything recorded so far. Runs stay open, and the session may be used again."""
@@ -377,6 +379,16 @@ class Session:
             os.environ.pop(name, None)
         atexit.unregister(self.at_exit)
 
+    def before_fork(self) -> None:
+        """Let the threads of ours finish what they are at."""
+        for recorder in self._recorders.values():
+            recorder.before_fork()
+
+    def after_fork_in_parent(self) -> None:
+        """They may go on."""
+        for recorder in self._recorders.values():
+            recorder.after_fork_in_parent()
+
     def after_fork(self) -> None:
         """In a forked child: own locks, journals and connections; the parent's runs stay the parent's to end."""
         self._lock = threading.RLock()
@@ -388,8 +400,6 @@ class Session:
         self._open = {}
         self._at_exit_registered = False
         atexit.unregister(self.at_exit)
-        if self._recorders:
-            self._at_end()
 
 
 def _default(exported: set[str]) -> tuple[Location, str]:
@@ -408,12 +418,16 @@ class _Process:
     def __init__(self) -> None:
         self.session = Session()
 
-    def after_fork(self) -> None:
-        self.session.after_fork()
-
 
 _process = _Process()
-os.register_at_fork(after_in_child=_process.after_fork)
+# Hooks before a fork run newest first. Ours waits for our own thread, which may be importing what uses logging: were
+# logging imported later, its hook would run before ours and hold the lock that this thread needs.
+_ = logging
+os.register_at_fork(
+    before=lambda: _process.session.before_fork(),
+    after_in_parent=lambda: _process.session.after_fork_in_parent(),
+    after_in_child=lambda: _process.session.after_fork(),
+)
 
 
 def session() -> Session:
