@@ -114,10 +114,7 @@ def write_model(
         AlreadyExistsError: something is in the folder.
         ModelError: the integration cannot save the object.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise AlreadyExistsError(
-            f"{str(folder)!r} already holds something, accepted is a new or an empty folder: name another, or remove it"
-        )
+    _expect_free(folder)
     described = Model(name, run_id, signature=signature, model_uuid=model_id, metadata=metadata)
     unfinished = folder.parent / f".steno-writing-{uuid.uuid4().hex[:12]}"
     try:
@@ -139,6 +136,13 @@ def write_model(
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
     return described
+
+
+def _expect_free(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise AlreadyExistsError(
+            f"{str(folder)!r} already holds something, accepted is a new or an empty folder: name another, or remove it"
+        )
 
 
 def _describe(
