@@ -24,7 +24,8 @@ class Plan:
     Attributes:
         processes: fresh processes for each figure of the cheap suites.
         fit_processes: fresh processes for each figure of the fits.
-        blocks: blocks of steady fits in one process.
+        blocks: blocks of steady fits in one process, at most.
+        fits: fits in a block.
         calls: calls of `log_metric` in one process, at most.
         limit_s: seconds after which a slow tracker's calls are cut off.
         repeats: pairs of trainings for the cost of a boosting round.
@@ -33,13 +34,14 @@ class Plan:
     processes: int
     fit_processes: int
     blocks: int
+    fits: int
     calls: int
     limit_s: float
     repeats: int
 
 
-THOROUGH = Plan(processes=7, fit_processes=3, blocks=8, calls=100_000, limit_s=4.0, repeats=15)
-QUICK = Plan(processes=3, fit_processes=1, blocks=3, calls=20_000, limit_s=1.5, repeats=5)
+THOROUGH = Plan(processes=7, fit_processes=3, blocks=8, fits=4, calls=100_000, limit_s=4.0, repeats=15)
+QUICK = Plan(processes=3, fit_processes=1, blocks=3, fits=2, calls=20_000, limit_s=1.5, repeats=5)
 
 
 def rows(trackers: Sequence[Tracker], plan: Plan, wanted: Sequence[str], say: Say) -> Iterator[Row]:
@@ -80,7 +82,7 @@ def _fits(trackers: Sequence[Tracker], plan: Plan, say: Say) -> Iterator[Row]:
         word = "model saved" if models else "no model"
         found = {}
         for case, title in fits.CASES.items():
-            arguments = {"case": case, "models": models, "blocks": plan.blocks}
+            arguments = {"case": case, "models": models, "blocks": plan.blocks, "fits": plan.fits}
             found[title] = _reports(trackers, "fits", arguments, plan.fit_processes, say)
         for key, group in (
             ("cpu_ms", f"Added to a fit, {word}, steady (CPU time, all threads)"),

@@ -35,9 +35,9 @@ class XGBoost(Integration):
     def __init__(self) -> None:
         self._loops = Loops()
 
-    # -- trainings
+    # -- trainings; `xgboost:train` is a second name of the same function, needed where patches stand at names
 
-    @train("xgboost.training:train")
+    @train("xgboost.training:train", "xgboost:train")
     def training(self, call: Call) -> Iterator[None]:
         """`xgboost.train`."""
         run, dtrain = call.run, call.arg("dtrain")
@@ -50,7 +50,7 @@ class XGBoost(Integration):
         with run.step("model"):
             run.model(booster, sample=data.sample_row(dtrain))
 
-    @train("xgboost.training:cv")
+    @train("xgboost.training:cv", "xgboost:cv")
     def cross_validation(self, call: Call) -> Iterator[None]:
         """`xgboost.cv`: no model comes out, the curves are `<data>-<metric>-mean` and `-std`."""
         run = call.run
