@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from steno_integrations.sklearn.saving import load, save
 
-PEER_PYTHON = os.environ.get("PEER_PYTHON", "")
+MLFLOW_PYTHON = os.environ.get("STENO_TEST_MLFLOW_PYTHON", "")
 
 
 @pytest.mark.parametrize("serialization_format", ["cloudpickle", "pickle", "skops"])
@@ -70,7 +70,7 @@ print(json.dumps(dict(save(Mine(), Path(sys.argv[1])).conf)))
     assert loaded.predict([1, 2]) == [42, 42]
 
 
-@pytest.mark.skipif(not PEER_PYTHON, reason="PEER_PYTHON names no interpreter that has MLflow")
+@pytest.mark.skipif(not MLFLOW_PYTHON, reason="STENO_TEST_MLFLOW_PYTHON names no interpreter that has MLflow")
 def test_mlflow_reads_the_flavor(tmp_path: Path) -> None:
     """MLflow itself loads the folder by the block that we write, and we load the one that MLflow writes."""
     X, y = load_iris(return_X_y=True)
@@ -86,7 +86,7 @@ def test_mlflow_reads_the_flavor(tmp_path: Path) -> None:
         "mlflow.sklearn.save_model(model, sys.argv[2], serialization_format='cloudpickle', pip_requirements=[])\n"
     )
     ran = subprocess.run(
-        [PEER_PYTHON, "-c", source, str(tmp_path), str(theirs)], capture_output=True, text=True, check=False
+        [MLFLOW_PYTHON, "-c", source, str(tmp_path), str(theirs)], capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout.splitlines()[-1]) == model.predict([[5.1, 3.5, 1.4, 0.2]]).tolist()
