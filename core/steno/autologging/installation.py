@@ -283,7 +283,7 @@ class _Family:
                 continue
             self._taken.add(owner)
             own = vars(owner)
-            if "__init_subclass__" in own and owner not in self.base.__mro__:
+            if owner not in self.base.__mro__ and not _tells_on(own.get("__init_subclass__")):
                 self._unseen.add(owner)
             if not any(name in own for name in self.methods) or not self._installation.is_ours(owner):
                 continue
@@ -301,6 +301,14 @@ class _Family:
         if self._hook is not None and vars(self.base).get("__init_subclass__") is self._hook:
             del self.base.__init_subclass__
         self._hook = None
+
+
+def _tells_on(hook: Any) -> bool:
+    """Whether a class's `__init_subclass__` calls that of its bases, so that ours hears of the new class."""
+    if hook is None:
+        return True
+    code = getattr(getattr(hook, "__func__", hook), "__code__", None)
+    return code is not None and "__init_subclass__" in code.co_names
 
 
 def _subclass_hook(installation: Installation, base: Any) -> classmethod[Any, Any, Any]:

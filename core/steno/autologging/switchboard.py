@@ -200,6 +200,7 @@ class Switchboard:
         """In a child made by `os.fork`: silent, no locks of the parent's, no training in progress."""
         self._lock = threading.RLock()
         self.process.runs.renew()
+        self.process.provenance.clear()
         put(None)
         services = list(self.process.services.values())
         if any(service.on for service in services):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -35,6 +36,7 @@ class Training:
         "_handle",
         "_handles",
         "_opened",
+        "_process",
         "_record",
         "_seam",
         "_service",
@@ -53,6 +55,7 @@ class Training:
         self._skipped = False
         self._ended = False
         self._before: Scope | None = None
+        self._process = os.getpid()
         self.live = False
 
     def __enter__(self) -> Self:
@@ -125,6 +128,8 @@ class Training:
     def succeed(self, result: Any) -> None:
         """Run the plugin's code behind its `yield`, and end the run."""
         self.live = False
+        if self._process != os.getpid():  # a child forked in the middle of it; the parent records it
+            return
         status: RunStatus = "KILLED"  # until the plugin's code is through: Ctrl-C may land in it
         try:
             self._run_after(result)
@@ -160,7 +165,7 @@ class Training:
     def _fail(self, error: BaseException) -> None:
         """The framework's call raised: let the plugin's code clean up, and end the run with the error."""
         self.live = False
-        if self._ended:
+        if self._ended or self._process != os.getpid():
             return
         try:
             self._close_generator()

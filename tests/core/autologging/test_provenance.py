@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import sys
 import weakref
 from typing import Any
@@ -176,6 +177,24 @@ def test_a_variable_is_found_in_the_callers_frame_and_not_kept(toy: Any, core: A
     assert study()
     (run,) = toy.runs()
     assert run.data.tags["data"] == "own_name"
+
+
+def test_the_parameter_of_a_users_own_method_is_no_variable_of_theirs(toy: Any, core: Any) -> None:
+    """For a class in a module of the user's, the name is the one at the call, not that of the method's parameter."""
+    toy.write(
+        "plug_study.py",
+        """
+        from toyfw import Model
+        class Mine(Model):
+            def fit(self, X):
+                self.mean_ = 0.0
+                return self
+        """,
+    )
+    held = np.ones((3, 1))
+    importlib.import_module("plug_study").Mine().fit(held)
+    (run,) = toy.runs()
+    assert run.data.tags["data"] == "held"
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="locals() is a copy from 3.13 on")

@@ -97,6 +97,17 @@ def test_carried_work_is_as_lazy_and_as_long_as_before() -> None:
     assert carried(7, scope) == 7
 
 
+def test_off_of_one_name_inside_a_training_stays_inside_it(toy: Any, core: Any) -> None:
+    """A callback that switches another framework off is still part of the training that called it."""
+
+    @control.off("sklearn")
+    def callback(_model: Any) -> None:
+        core.Model(9).fit(X)
+
+    core.Model(1).fit(X, rounds=1, callback=callback)
+    assert [run.data.params["depth"].value for run in toy.runs()] == [1]
+
+
 def test_off_nests_and_survives_errors(toy: Any, core: Any) -> None:
     """Inside `off` nothing is recorded, an inner one changes nothing, and an exception ends it."""
     with control.off():
@@ -315,13 +326,21 @@ if __name__ == "__main__":
         if pid == 0:
             try:
                 Model(3).fit([[1.0]])
+                steno.autolog(log_models=False)
+                Model(3).fit([[1.0]])
             finally:
                 os._exit(0)
         assert os.waitpid(pid, 0)[1] == 0
 
     Model(4).fit([[1.0]], rounds=1, callback=fork)
+    parent = os.getpid()
+    Model(5).fit([[1.0]], rounds=1, callback=lambda model: os.fork())
+    if os.getpid() != parent:
+        os._exit(0)
+    os.wait()
     runs = steno.search_runs(output_format="list")
     print(sorted((run.data.params["depth"].value, run.info.status) for run in runs))
+    assert all(run.data.metrics["mean"] == 1.0 for run in runs)
 """
 
 
@@ -329,7 +348,9 @@ def test_child_processes_are_silent_unless_asked(toy: Any, run_python: Any) -> N
     """Forked and spawned children record nothing, also in the middle of a fit, unless `children=True`."""
     done = run_python(CHILDREN, str(toy.site))
     assert done.stderr == ""
-    assert done.stdout.strip() == "[(0, 'FINISHED'), (2, 'FINISHED'), (2, 'FINISHED'), (4, 'FINISHED')]"
+    assert (
+        done.stdout.strip() == "[(0, 'FINISHED'), (2, 'FINISHED'), (2, 'FINISHED'), (4, 'FINISHED'), (5, 'FINISHED')]"
+    )
 
 
 def test_nothing_is_left_behind_by_a_training(toy: Any, core: Any) -> None:

@@ -439,3 +439,28 @@ def test_an_async_training_ends_when_it_has_been_awaited(toy: Any, later: Any) -
     assert (first.mean_, second.mean_, str(error)) == (2.0, 5.0, "no")
     assert sorted(run.info.status for run in toy.runs()) == ["FAILED", "FINISHED", "FINISHED"]
     assert [run.data.metrics["loss"] for run in toy.runs() if run.info.status == "FAILED"] == [0.5]
+
+
+def test_a_framework_of_one_module_is_patched_at_import_and_at_reload(toy: Any) -> None:
+    """A target in the top package itself is found at once, and again when the module is reloaded."""
+    toy.write("otherfw.py", "def train(params):\n    return params\n")
+    toy.plugin(
+        """
+        from steno.plugin import Integration, hookimpl, train
+        class Other(Integration):
+            name = "otherfw"
+            @train("otherfw:train")
+            def fit(self, call):
+                call.run.params(call.arg("params"))
+                yield
+        @hookimpl
+        def steno_integrations(register):
+            register(Other())
+        """,
+        "otherfw",
+    )
+    control.autolog(log_models=False)
+    other: Any = importlib.import_module("otherfw")
+    other.train({"depth": 1})
+    importlib.reload(other).train({"depth": 2})
+    assert [run.data.params["depth"].value for run in toy.runs()] == [1, 2]
