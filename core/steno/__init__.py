@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from steno import entities, errors, models
     from steno.autologging.control import autolog, disable, enable, off, status
     from steno.models import pyfunc
-    from steno.tracking.client import Client
+    from steno.tracking.client import Client, MlflowClient
     from steno.tracking.fluent import (
         active_run,
         create_experiment,
@@ -60,7 +60,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "steno.autologging.control": ("autolog", "disable", "enable", "off", "status"),
-    "steno.tracking.client": ("Client",),
+    "steno.tracking.client": ("Client", "MlflowClient"),
     "steno.tracking.fluent": (
         "active_run",
         "create_experiment",
@@ -100,6 +100,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Client",
+    "MlflowClient",
     "active_run",
     "autolog",
     "create_experiment",

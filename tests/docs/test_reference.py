@@ -16,7 +16,8 @@ ROOT = Path(steno.__file__).parents[2]
 TRACKING = (ROOT / "docs/reference/tracking.md").read_text(encoding="utf-8")
 REFERENCE = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs/reference").glob("*.md"))
 COMMANDS = (ROOT / "docs/reference/command-line.md").read_text(encoding="utf-8")
-ELSEWHERE = {"Client", "autolog", "disable", "enable", "entities", "errors", "models", "off", "pyfunc", "status"}
+ELSEWHERE = {"Client", "MlflowClient", "autolog", "disable", "enable", "off", "status"}
+ELSEWHERE |= {"entities", "errors", "models", "pyfunc"}
 
 
 def signature_of(name: str, function: object) -> str:
