@@ -22,11 +22,13 @@ from steno.entities import (
 from steno.errors import InvalidInputError, shown
 from steno.store.base import Store
 from steno.tracking.artifacts import ArtifactFolder, FileInfo, local_path
+from steno.tracking.experiments import experiment_name
 from steno.tracking.fluent_artifacts import add_artifact
 from steno.tracking.location import locate
 from steno.tracking.open_run import OpenRun
 from steno.tracking.recorder import Recorder
 from steno.tracking.session import session
+from steno.tracking.values import named_values, run_id_of
 
 __all__ = ["Client", "FileInfo", "MlflowClient"]
 
@@ -59,7 +61,7 @@ class Client:
         return self._recorder.location.uri
 
     def _run(self, run_id: str) -> OpenRun:
-        return session().handle(run_id, self._recorder)
+        return session().handle(run_id_of(run_id), self._recorder)
 
     # -- experiments
 
@@ -84,7 +86,7 @@ class Client:
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
         """The experiment of this name, None if there is none."""
-        return self._store.get_experiment_by_name(name)
+        return self._store.get_experiment_by_name(experiment_name(name))
 
     def search_experiments(
         self,
@@ -140,7 +142,7 @@ class Client:
         run = session().open_run(
             experiment_id=str(experiment_id),
             name=run_name,
-            tags=tags,
+            tags=named_values({} if tags is None else tags, "tags"),
             recorder=self._recorder,
             start_time=start_time,
         )
@@ -152,7 +154,7 @@ class Client:
         Raises:
             NotFoundError: no such run.
         """
-        return self._store.get_run(run_id)
+        return self._store.get_run(run_id_of(run_id))
 
     def get_parent_run(self, run_id: str) -> Run | None:
         """The run that this one is a part of; None if it is of none."""
@@ -197,11 +199,11 @@ class Client:
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run; it can be restored."""
-        session().change_stage(run_id, "deleted", self._recorder)
+        session().change_stage(run_id_of(run_id), "deleted", self._recorder)
 
     def restore_run(self, run_id: str) -> None:
         """Restore a deleted run."""
-        session().change_stage(run_id, "active", self._recorder)
+        session().change_stage(run_id_of(run_id), "active", self._recorder)
 
     # -- what a run records
 

@@ -10,7 +10,18 @@ from steno.errors import AlreadyExistsError, InvalidInputError, StateError, show
 from steno.store.base import Store
 from steno.tracking.recorder import Recorder
 
-__all__ = ["Experiments"]
+__all__ = ["Experiments", "experiment_name"]
+
+
+def experiment_name(name: object) -> str:
+    """The name of an experiment.
+
+    Raises:
+        InvalidInputError: not text.
+    """
+    if not isinstance(name, str):
+        raise InvalidInputError(f"experiment name is {shown(name)}, accepted is text: pass a name such as 'baseline'")
+    return name
 
 
 class Experiments:
@@ -50,7 +61,7 @@ class Experiments:
                 f"set_experiment got name {shown(name)} and id {shown(experiment_id)}, accepted is one of them: "
                 "write set_experiment('baseline') or set_experiment(experiment_id='1')"
             )
-        found = self.named(name) if name is not None else self.open(str(experiment_id))
+        found = self.named(experiment_name(name)) if name is not None else self.open(str(experiment_id))
         self._current = found.experiment_id
         return found
 

@@ -13,6 +13,7 @@ from typing import Any
 from steno.entities import Experiment, Run, ViewType
 from steno.errors import InvalidInputError, StateError, shown
 from steno.tracking.active_run import ActiveRun
+from steno.tracking.experiments import experiment_name
 from steno.tracking.fluent_artifacts import (
     get_artifact_uri,
     log_artifact,
@@ -27,6 +28,7 @@ from steno.tracking.fluent_artifacts import (
 from steno.tracking.open_run import OpenRun
 from steno.tracking.search_output import as_frame
 from steno.tracking.session import session
+from steno.tracking.values import named_values, run_id_of
 
 __all__ = [
     "active_run",
@@ -72,7 +74,7 @@ _PAGE = 10_000
 
 
 def _run(run_id: str | None) -> OpenRun:
-    return session().current_run() if run_id is None else session().handle(run_id)
+    return session().current_run() if run_id is None else session().handle(run_id_of(run_id))
 
 
 # -- where
@@ -127,7 +129,7 @@ def get_experiment(experiment_id: str) -> Experiment:
 
 def get_experiment_by_name(name: str) -> Experiment | None:
     """The experiment of this name, None if there is none."""
-    return session().store.get_experiment_by_name(name)
+    return session().store.get_experiment_by_name(experiment_name(name))
 
 
 def search_experiments(
@@ -218,16 +220,16 @@ def start_run(
             f"run {own.name!r} ({own.run_id}) is active already: end it with steno.end_run(), or write "
             "steno.start_run(nested=True) to make the new run a part of it"
         )
-    texts = dict(tags or {})
+    texts = named_values({} if tags is None else tags, "tags")
     if description is not None:
         texts[NOTE_TAG] = description
     if run_id is None and not nested:
         run_id = here.take_run_id()
     if run_id is not None:
-        _check_place(run_id, experiment_id)
+        _check_place(run_id_of(run_id), experiment_id)
     parent = parent_run_id if parent_run_id is not None else here.active() if nested else None
     if parent_run_id is not None:
-        here.handle(parent_run_id)
+        here.handle(run_id_of(parent_run_id))
     run = here.open_run(experiment_id=experiment_id, name=run_name, tags=texts, parent=parent, run_id=run_id)
     here.scopes.push(run)
     return ActiveRun(here, run)
@@ -272,7 +274,7 @@ def get_run(run_id: str) -> Run:
     Raises:
         NotFoundError: no such run.
     """
-    return session().store.get_run(run_id)
+    return session().store.get_run(run_id_of(run_id))
 
 
 def get_parent_run(run_id: str) -> Run | None:
@@ -291,7 +293,7 @@ def delete_run(run_id: str) -> None:
     Raises:
         NotFoundError: no such run.
     """
-    session().change_stage(run_id, "deleted")
+    session().change_stage(run_id_of(run_id), "deleted")
 
 
 def restore_run(run_id: str) -> None:
@@ -300,7 +302,7 @@ def restore_run(run_id: str) -> None:
     Raises:
         NotFoundError: no such run.
     """
-    session().change_stage(run_id, "active")
+    session().change_stage(run_id_of(run_id), "active")
 
 
 def search_runs(
@@ -337,7 +339,8 @@ def search_runs(
     here = session()
     store = here.store
     if experiment_names is not None:
-        named = (store.get_experiment_by_name(name) for name in _several(experiment_names, "experiment_names"))
+        wanted = [experiment_name(name) for name in _several(experiment_names, "experiment_names")]
+        named = (store.get_experiment_by_name(name) for name in wanted)
         ids = [found.experiment_id for found in named if found is not None]
     elif experiment_ids:
         ids = [str(identity) for identity in _several(experiment_ids, "experiment_ids")]
@@ -397,7 +400,7 @@ def log_metric(
     Raises:
         InvalidInputError: one of them is not what it should be.
     """
-    run = session().current_run() if run_id is None else session().handle(run_id)
+    run = session().current_run() if run_id is None else session().handle(run_id_of(run_id))
     run.log_metric(key, value, 0 if step is None else step, timestamp)
 
 

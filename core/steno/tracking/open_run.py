@@ -25,7 +25,16 @@ from steno.tracking.artifacts import ArtifactFolder, local_path
 from steno.tracking.endings import ERROR_TAG, error_tag, status_of, terminal_status
 from steno.tracking.notices import notices
 from steno.tracking.recorder import Recorder
-from steno.tracking.values import key_of, metric_value, milliseconds, now, param_value, step_of, tag_value
+from steno.tracking.values import (
+    key_of,
+    metric_value,
+    milliseconds,
+    named_values,
+    now,
+    param_value,
+    step_of,
+    tag_value,
+)
 
 __all__ = ["RUN_NAME_TAG", "OpenRun"]
 
@@ -47,6 +56,7 @@ class OpenRun:
         recorder: where records go.
         info: the run as it was opened or found.
         params: the params that it has.
+        tags: the tags that it has.
         on_end: called once, when it ends.
         named: whether the user chose its name.
 
@@ -61,6 +71,7 @@ class OpenRun:
         info: RunInfo,
         *,
         params: Mapping[str, ParamValue] | None = None,
+        tags: Mapping[str, str] | None = None,
         on_end: Callable[[OpenRun], None] | None = None,
         named: bool = False,
     ) -> None:
@@ -73,6 +84,7 @@ class OpenRun:
         self._params: dict[str, str] = {key: str(value) for key, value in (params or {}).items()}
         self._keys: dict[str, str] = {}
         self.table_lock = threading.Lock()
+        self._tags = dict(tags or {})
         self._listed: dict[str, list[dict[str, str]]] = {}
         self._on_end = on_end
         self._named = named
@@ -141,7 +153,7 @@ class OpenRun:
         known = self._keys
         good: dict[str, float] = {}
         bad: list[str] = []
-        for key, value in _items(values, "metrics").items():
+        for key, value in named_values(values, "metrics").items():
             try:
                 number = value if value.__class__ is float else metric_value(value)
                 name = known.get(key) if key.__class__ is str else None
@@ -203,7 +215,7 @@ class OpenRun:
 
     def _new_key(self, key: Any) -> str:
         name = key_of(key, "metric")
-        self._keys[str(key)] = name
+        self._keys[str.__str__(key)] = name
         if len(self._keys) == _MANY_KEYS:
             notices.once(
                 f"many-keys {self.run_id}",
@@ -222,7 +234,7 @@ class OpenRun:
         """
         bad: list[str] = []
         fresh: dict[str, tuple[str, str]] = {}
-        for key, value in _items(values, "params").items():
+        for key, value in named_values(values, "params").items():
             try:
                 name = key_of(key, "param")
                 found = param_value(name, value)
@@ -251,7 +263,7 @@ class OpenRun:
         """
         bad: list[str] = []
         good: dict[str, str] = {}
-        for key, value in _items(values, "tags").items():
+        for key, value in named_values(values, "tags").items():
             try:
                 name = key_of(key, "tag")
                 good[name] = tag_value(name, value)
@@ -301,8 +313,12 @@ class OpenRun:
                 self.log_metric(point.key, point.value, point.step, point.timestamp)
             except InvalidInputError as fault:
                 bad.append(f"metric {shown(point.key)}: {fault}")
-        named = {param.key: param.value for param in params}
-        for log, values in ((self.log_params, named), (self.set_tags, tags or {})):
+        named: list[dict[str, Any]] = [{}]
+        for param in params:
+            if param.key in named[-1]:
+                named.append({})  # a call of its own says so if the value is another one
+            named[-1][param.key] = param.value
+        for log, values in (*((self.log_params, some) for some in named), (self.set_tags, tags)):
             try:
                 if values:
                     log(values)
@@ -348,7 +364,9 @@ class OpenRun:
 
     def note_artifact(self, tag: str, entry: Mapping[str, str]) -> None:
         """Add an entry to a tag that lists artifacts of one kind, as MLflow's pages expect it."""
-        listed = self._listed.setdefault(tag, [])
+        if tag not in self._listed:
+            self._listed[tag] = _entries(self._tags.get(tag))
+        listed = self._listed[tag]
         if dict(entry) not in listed:
             listed.append(dict(entry))
             self.recorder.record(Tags(self.run_id, {tag: json.dumps(listed)}))
@@ -387,6 +405,8 @@ class OpenRun:
             InvalidInputError: no such status.
         """
         final = status_of(error) if status is None else terminal_status(status)
+        if final in ("RUNNING", "SCHEDULED"):
+            raise InvalidInputError(f"status is {final!r}, accepted to end a run are FINISHED, FAILED and KILLED")
         ended_at = max(now(), self._info.start_time) if end_time is None else milliseconds(end_time)
         if self.ended:
             return
@@ -400,12 +420,12 @@ class OpenRun:
             self._on_end(self)
 
 
-def _items(values: Any, what: str) -> Mapping[Any, Any]:
-    if not isinstance(values, Mapping):
-        raise InvalidInputError(
-            f"{what} are {shown(values)}, accepted is a dict of names and values: pass {{'name': value}}"
-        )
-    return dict(values)  # another thread may change the original while we read it
+def _entries(text: str | None) -> list[dict[str, str]]:
+    try:
+        found = json.loads(text or "[]")
+    except ValueError:  # somebody else wrote the tag
+        return []
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
 
 def _listed(values: Any) -> list[Any]:

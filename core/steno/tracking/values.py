@@ -7,6 +7,7 @@ import numbers
 import operator
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from steno.entities import ParamValue
@@ -19,8 +20,10 @@ __all__ = [
     "key_of",
     "metric_value",
     "milliseconds",
+    "named_values",
     "now",
     "param_value",
+    "run_id_of",
     "step_of",
     "tag_value",
 ]
@@ -28,7 +31,17 @@ __all__ = [
 _INT64 = 2**63
 _EXACT = 2**53
 _INFINITIES = ("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity")
-_CONVERSION = (TypeError, ValueError, ArithmeticError, RuntimeError, LookupError, AttributeError, NotImplementedError)
+_CONVERSION = (  # what a `__float__`, `__index__` or `__str__` of the user's may raise
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    RuntimeError,
+    LookupError,
+    AttributeError,
+    AssertionError,
+    OSError,
+    EOFError,
+)
 _LATEST_MS = 10**14  # the year 5138; a larger timestamp is in another unit
 _MISSING = ("NoneType", "NaTType", "NAType", "MaskedConstant", "datetime64", "timedelta64")
 
@@ -163,7 +176,7 @@ def step_of(step: Any) -> int:
             "and a fraction of an epoch as a metric of its own"
         ) from fault
     if not -_INT64 <= number < _INT64:
-        raise InvalidInputError(f"step is {shown(step)}, accepted are -2**63 to 2**63 - 1: pass a smaller step")
+        raise InvalidInputError(f"step is {_shown_number(step)}, accepted are -2**63 to 2**63 - 1: pass a smaller step")
     return number
 
 
@@ -191,7 +204,7 @@ def milliseconds(timestamp: Any) -> int:
         ) from fault
     if not 0 <= number < _LATEST_MS:
         raise InvalidInputError(
-            f"timestamp is {shown(timestamp)}, accepted are milliseconds since 1970 (now: {now()}): "
+            f"timestamp is {_shown_number(timestamp)}, accepted are milliseconds since 1970 (now: {now()}): "
             "divide nanoseconds by 1_000_000, microseconds by 1_000"
         )
     return number
@@ -235,8 +248,32 @@ def key_of(key: Any, what: str) -> str:
         InvalidInputError: not text.
     """
     if not isinstance(key, str):
-        raise InvalidInputError(f"{what} name is {shown(key)}, accepted is text: pass str(...) of it")
-    return sys.intern(clean_text(str(key), f"{what} name"))
+        raise InvalidInputError(f"{what} name is {_shown_number(key)}, accepted is text: pass str(...) of it")
+    return sys.intern(clean_text(str.__str__(key), f"{what} name"))  # an enum's member that is text is its value
+
+
+def named_values(values: Any, what: str) -> dict[Any, Any]:
+    """A dict of the user's, as it is now: another thread may change the original while it is read.
+
+    Raises:
+        InvalidInputError: no dict.
+    """
+    if not isinstance(values, Mapping):
+        raise InvalidInputError(
+            f"{what} are {shown(values)}, accepted is a dict of names and values: pass {{'name': value}}"
+        )
+    return dict(values)
+
+
+def run_id_of(run_id: Any) -> str:
+    """A run's id.
+
+    Raises:
+        InvalidInputError: not text.
+    """
+    if not isinstance(run_id, str):
+        raise InvalidInputError(f"run_id is {_shown_number(run_id)}, accepted is text such as run.info.run_id")
+    return run_id
 
 
 def param_value(key: str, value: Any) -> ParamValue:
