@@ -129,6 +129,20 @@ def test_without_an_evaluation_set_the_training_metric_is_there() -> None:
     assert curves(only_run()) == {"train-logloss": [(4, expected)]}
 
 
+class Half(xgboost.callback.TrainingCallback):  # type: ignore[misc, name-defined]  # no types
+    """A callback of the user's that gives back another model than the one that was trained."""
+
+    def after_training(self, model: Any) -> Any:
+        return model[:4]
+
+
+def test_another_models_score_is_not_recorded_at_this_ones_round() -> None:
+    """Where a callback gives back another model, no value is claimed for the last round."""
+    xgboost.train({}, matrix(), 8, callbacks=[Half()])
+
+    assert curves(only_run()) == {}
+
+
 def test_training_metrics_are_optional() -> None:
     """`log_training_metrics=False` computes no metric of our own, and leaves xgboost's."""
     steno.autolog(silent=True, log_training_metrics=False)
@@ -305,7 +319,7 @@ def test_a_search_is_one_run() -> None:
 def test_a_score_computed_later_lands_in_the_run() -> None:
     """Scoring predictions of a recorded model records the score, whichever of xgboost's predictions they are."""
     pytest.importorskip("sklearn")
-    from sklearn.metrics import accuracy_score, roc_auc_score
+    from sklearn.metrics import accuracy_score, average_precision_score, roc_auc_score
 
     X_test, y_test = X[150:], Y[150:]
     dtest = xgboost.DMatrix(X_test)
@@ -314,10 +328,12 @@ def test_a_score_computed_later_lands_in_the_run() -> None:
     accuracy = accuracy_score(y_test, model.predict(X_test))
     of_model = roc_auc_score(y_test, model.predict_proba(X_test)[:, 1])
     of_booster = roc_auc_score(y_test, booster.predict(dtest))
+    of_its_booster = average_precision_score(y_test, model.get_booster().predict(dtest))
     trained, fitted = runs()
 
     assert fitted.data.metrics["accuracy_score_X_test"] == accuracy
     assert fitted.data.metrics["roc_auc_score_X_test"] == of_model
+    assert fitted.data.metrics["average_precision_score_dtest"] == of_its_booster
     assert trained.data.metrics["roc_auc_score_dtest"] == of_booster
 
 

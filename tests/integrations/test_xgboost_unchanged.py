@@ -25,6 +25,13 @@ def train(**options: Any) -> Any:
     return xgboost.train(params, dtrain, 8, verbose_eval=False, **options)
 
 
+class Half(xgboost.callback.TrainingCallback):  # type: ignore[misc, name-defined]  # no types
+    """A callback of the user's that gives back another model than the one that was trained."""
+
+    def after_training(self, model: Any) -> Any:
+        return model[:4]
+
+
 TRAININGS: dict[str, Callable[[], Any]] = {
     "train": train,
     "evals": lambda: train(evals=[(xgboost.DMatrix(X, Y), "a")]),
@@ -33,6 +40,7 @@ TRAININGS: dict[str, Callable[[], Any]] = {
     "best only": lambda: train(
         evals=[(xgboost.DMatrix(X, Y), "a")], callbacks=[xgboost.callback.EarlyStopping(rounds=2, save_best=True)]
     ),
+    "cut by a callback": lambda: train(callbacks=[Half()]),
     "no metric": lambda: train(params={"disable_default_eval_metric": 1}),
     "classifier": lambda: xgboost.XGBClassifier(n_estimators=8, subsample=0.5, n_jobs=1).fit(X, Y),
     "generator": lambda: xgboost.XGBClassifier(

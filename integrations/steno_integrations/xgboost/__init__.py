@@ -114,7 +114,7 @@ class XGBoost(Integration):
             _early_stopping(run, call.self, loop, result)
         if loop.data is not None and call.options["log_training_metrics"] and self._loops.is_owner(run.run_id):
             with run.step("training metrics"):
-                # Another model than the one that was trained has no warm cache, and evaluating it would change it.
+                # Of another model than the one that was trained, the score would not be this round's.
                 if result is call.arg("model"):
                     _evaluate(run, loop, result)
         loop.data = None
