@@ -21,6 +21,7 @@ BLOCKS = {
 
 
 def script(body: str, *, block: bool) -> str:
+    """A program that opens a run, logs, and ends in one of the ways."""
     opened = "with steno.start_run() as run:\n    " if block else "run = steno.start_run()\nif True:\n    "
     return (
         "import signal, sys, steno\n"
@@ -37,8 +38,8 @@ def test_a_with_block_ends_its_run_truly(run_python: RunPython, way: str) -> Non
     assert done.returncode == code, done.stderr
     run = steno.get_run(done.stdout.split()[0])
     assert (run.info.status, run.data.metrics) == (status, {"loss": 0.5})
-    found = json.loads(run.data.tags["steno.error"]) if "steno.error" in run.data.tags else None
-    assert (found and found["type"]) == error
+    found = json.loads(run.data.tags.get("steno.error", "{}"))
+    assert found.get("type") == error
     if error == "ValueError":
         assert found["message"] == "bad data"
         assert "raise ValueError('bad data')" in found["traceback"]

@@ -115,9 +115,7 @@ def test_many_lookers_replay_a_dead_journal_once(run_python: RunPython, tmp_path
     """Processes that look at the same time after a kill do not record its points several times."""
     run_id, _ = kill(LOGS_FAST_UNTIL_KILLED, signal.SIGKILL, 0.05, tmp_path)
     look = f"import steno; print(len(steno.Client().get_metric_history({run_id!r}, 'loss')))"
-    lookers = [
-        subprocess.Popen([sys.executable, "-c", look], stdout=subprocess.PIPE, text=True) for _ in range(4)
-    ]
+    lookers = [subprocess.Popen([sys.executable, "-c", look], stdout=subprocess.PIPE, text=True) for _ in range(4)]
     counts = [int(looker.communicate(timeout=60)[0]) for looker in lookers]
     history = steno.Client().get_metric_history(run_id, "loss")
     assert [point.step for point in history] == list(range(len(history)))

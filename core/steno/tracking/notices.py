@@ -33,7 +33,7 @@ class Notices:
                 return
             self._said.add(cause)
         try:
-            warnings.warn(message, StenoWarning, stacklevel=2)
+            warnings.warn_explicit(message, StenoWarning, "steno", 1)  # no line of ours would help the user
         except StenoWarning:
             if sys.stderr is not None:
                 sys.stderr.write(f"StenoWarning: {message}\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-import logging
+import logging  # noqa: F401  see `_process`
 import os
 import sys
 import threading
@@ -255,7 +255,7 @@ class Session:
             raise StateError(
                 f"run {found.info.run_name!r} ({run_id}) is deleted: restore it with steno.restore_run({run_id!r})"
             )
-        run = OpenRun(recorder, found.info, params=found.data.params, named=True)
+        run = OpenRun(recorder, found.info, params=found.data.params, tags=found.data.tags, named=True)
         run.ended = True  # by somebody, or it is somebody else's to end
         return run
 
@@ -418,15 +418,23 @@ class _Process:
     def __init__(self) -> None:
         self.session = Session()
 
+    def before_fork(self) -> None:
+        self.session.before_fork()
+
+    def after_fork_in_parent(self) -> None:
+        self.session.after_fork_in_parent()
+
+    def after_fork(self) -> None:
+        self.session.after_fork()
+
 
 _process = _Process()
 # Hooks before a fork run newest first. Ours waits for our own thread, which may be importing what uses logging: were
 # logging imported later, its hook would run before ours and hold the lock that this thread needs.
-_ = logging
 os.register_at_fork(
-    before=lambda: _process.session.before_fork(),
-    after_in_parent=lambda: _process.session.after_fork_in_parent(),
-    after_in_child=lambda: _process.session.after_fork(),
+    before=_process.before_fork,
+    after_in_parent=_process.after_fork_in_parent,
+    after_in_child=_process.after_fork,
 )
 
 
