@@ -16,10 +16,11 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from steno.autologging import namespace
+
 if TYPE_CHECKING:
-    from steno import entities, errors, models
+    from steno import entities, errors, models, pyfunc
     from steno.autologging.control import autolog, disable, enable, off, status
-    from steno.models import pyfunc
     from steno.tracking.client import Client, MlflowClient
     from steno.tracking.fluent import (
         active_run,
@@ -153,8 +154,6 @@ def __getattr__(name: str) -> Any:
         return value
     if name.startswith("_"):
         raise AttributeError(f"module 'steno' has no attribute {name!r}")
-    if name == "pyfunc":
-        return importlib.import_module("steno.models.pyfunc")
     if any(map(os.path.exists, (f"{__path__[0]}/{name}.py", f"{__path__[0]}/{name}/__init__.py"))):
         return importlib.import_module(f"steno.{name}")
     return _framework(name)
@@ -170,3 +169,6 @@ def _framework(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+namespace.install()

@@ -85,3 +85,19 @@ def test_the_installed_entry_points_are_those_of_the_project_file() -> None:
 
     assert installed == declared, "run: pip install -e ."
     assert project["version"] == steno.__version__
+
+
+def test_every_plugin_has_a_module_of_its_own(run_python: RunPython) -> None:
+    """`import steno.sklearn` works as the first line of a program, as `from steno import sklearn` does."""
+    done = run_python("import steno.sklearn\nfrom steno import sklearn\nprint(steno.sklearn is sklearn, sklearn)")
+
+    assert done.stdout == "True <steno.sklearn: autolog, disable, enable, load_model, log_model, save_model>\n", (
+        done.stderr
+    )
+
+
+def test_a_plugin_that_is_not_there_is_an_import_error(run_python: RunPython) -> None:
+    """`import steno.nothing` fails as the import of any absent module does."""
+    done = run_python("try:\n    import steno.nothing\nexcept ModuleNotFoundError as error:\n    print(error)")
+
+    assert done.stdout == "No module named 'steno.nothing'\n", done.stderr
