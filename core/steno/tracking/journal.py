@@ -46,6 +46,7 @@ SUFFIX = ".journal"
 _FRAME = struct.Struct("<II")
 _HEAD = _FRAME.size
 _READ_BYTES = 4 << 20
+_ARRAY = 0x90  # the first byte of every record: msgpack's array of up to 15
 
 pack_frame_head = _FRAME.pack
 
@@ -309,11 +310,11 @@ def read_frames(fd: int, start: int) -> Iterator[tuple[Record | None, int]]:
         if used:
             at += used
             continue
-        found = _next_whole(data, 1)
+        found = _next_whole(fd, data, at, size)
         if found is None:
             if at + len(data) >= size:
                 return  # a torn tail
-            at += len(data) - _HEAD + 1  # nothing whole begins in this window
+            at += len(data) - _HEAD  # nothing whole begins in this window
         else:
             at += found
         yield None, at
@@ -346,11 +347,13 @@ def _frames_of(data: bytes) -> Iterator[tuple[Record | None, int]]:
             yield None, at
 
 
-def _next_whole(data: bytes, start: int) -> int | None:
-    """Where the next undamaged frame begins; None if there is none."""
-    size = len(data)
-    for at in range(start, size - _HEAD):
+def _next_whole(fd: int, data: bytes, start: int, size: int) -> int | None:
+    """Where in the data, which stand at `start` of the file, the next undamaged frame begins; None if none does."""
+    for at in range(1, len(data) - _HEAD):
         length = int.from_bytes(data[at : at + 4], "little")
-        if 0 < length <= size - at - _HEAD and _payload(data, at) is not None:
+        if not 0 < length <= size - start - at - _HEAD or data[at + _HEAD] & 0xF0 != _ARRAY:
+            continue
+        beyond = at + _HEAD + length > len(data)
+        if _payload(os.pread(fd, _HEAD + length, start + at), 0) if beyond else _payload(data, at):
             return at
     return None

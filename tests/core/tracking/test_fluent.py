@@ -331,7 +331,7 @@ def test_deleted_experiments_take_no_runs() -> None:
     with steno.start_run() as run:
         pass
     steno.delete_experiment(first.experiment_id)
-    with pytest.raises(StateError, match="'exp'.*is deleted"):
+    with pytest.raises(StateError, match=r"'exp'.*is deleted"):
         steno.start_run()
     with pytest.raises(StateError):
         steno.set_experiment(experiment_id=first.experiment_id)
