@@ -424,3 +424,17 @@ def test_reset_forgets_everything(toy: Any, core: Any) -> None:
     row = control.status()["toyfw"]
     assert (row.state, row.calls, row.patches, row.version) == ("off", 0, (), "")
     assert fits(core, toy) == 0
+
+
+def test_a_patch_under_somebody_elses_is_pinned_and_passes_through(toy: Any, core: Any) -> None:
+    """Where another tool changed the code on top of ours, disable says so, and nothing is recorded all the same."""
+    ours = core.train.__code__
+    core.train.__code__ = ours.replace(co_name="patched_by_another_tool")
+    control.disable("toyfw")
+    row = control.status()["toyfw"]
+    assert (row.state, [patch.target for patch in row.patches]) == ("pinned", ["toyfw.core:train"])
+    assert core.train({"depth": 1}, X).mean_ == 2.0
+    assert toy.runs() == []
+    control.enable("toyfw")
+    core.train({"depth": 1}, X)
+    assert len(toy.runs()) == 1
