@@ -38,7 +38,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_never_fails_a_training(small_disk: Path, run_python: RunPython) -> None:
-    """On a disk that fills up, the program trains to its end, is told within a second or two, and loses nothing it can hold."""
+    """On a disk that fills up, the program trains to its end, is told, and loses nothing that memory can hold."""
     done = run_python(TRAINS, "40000", env={"STENO_TRACKING_URI": str(small_disk)})
     assert done.returncode == 0, done.stderr
     assert "StenoWarning" in done.stderr

@@ -38,6 +38,10 @@ class Notices:
             if sys.stderr is not None:
                 sys.stderr.write(f"StenoWarning: {message}\n")
 
+    def said(self, cause: str) -> bool:
+        """Whether this cause was said."""
+        return cause in self._said
+
     def over(self, cause: str) -> None:
         """The cause is gone: say it again if it comes back."""
         with self._lock:

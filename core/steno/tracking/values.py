@@ -71,6 +71,8 @@ def metric_value(value: Any) -> float:
         )
     if isinstance(value, str):
         return _from_text(value)
+    if isinstance(value, (bytes, bytearray)):
+        raise InvalidInputError(f"metric value is {shown(value)}, accepted is a number: log float(value.decode())")
     _refuse_lossy(value)
     try:
         element = _element(value)
