@@ -265,7 +265,7 @@ class Client:
 
     def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
         """Every point of one metric, in order of step; empty if the run has none."""
-        return self._store.metric_history(run_id, key).points()
+        return self._store.metric_history(run_id_of(run_id), key).points()
 
     def log_inputs(
         self, run_id: str, datasets: Sequence[DatasetInput | Dataset] | None = None, models: Any = None
