@@ -81,7 +81,7 @@ def test_a_list_holds_whole_runs() -> None:
 @pytest.mark.parametrize(
     ("output_format", "kind"), [("pandas", pd.DataFrame), ("polars", pl.DataFrame), ("list", list)]
 )
-def test_nothing_found_has_the_same_form(output_format: str, kind: type) -> None:
+def test_nothing_found_has_the_same_form(output_format: str, kind: Any) -> None:
     """Where nothing is found, or no store exists yet, the answer is an empty one of the same kind."""
     found: Any = steno.search_runs(output_format=output_format)
     assert type(found) is kind
