@@ -17,6 +17,7 @@ from steno.tracking.location import Location
 __all__ = ["Spool"]
 
 _KEPT_RECORDS = 100_000
+_MANY_RECORDS = 20_000
 _MEMORY_BYTES = 64 << 20
 _RECORD_OVERHEAD = 150  # bytes that a decoded record takes beside its text, roughly
 _LARGE_FILE = 16 << 20
@@ -201,6 +202,11 @@ class Spool:
     def in_file(self) -> bool:
         """Whether what is recorded now survives the process."""
         return self._journal.is_file
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so much is recorded that it should go to the store at once."""
+        return len(self._journal.records) > _MANY_RECORDS
 
     @property
     def waiting(self) -> int:
