@@ -25,6 +25,7 @@ from steno.tracking.spool import Spool
 __all__ = ["Health", "Recorder"]
 
 INTERVAL_S = 0.5
+_LOOKS = 5
 READ_TIMEOUT_S = 30.0
 _APPLY_TIMEOUT_S = 2.0
 _LONGEST_PAUSE_S = 30.0
@@ -136,7 +137,7 @@ class Recorder:
     def _work(self) -> None:
         idle = 0
         while idle < _IDLE_TICKS or not self._retire():
-            if self._gone.wait(INTERVAL_S):
+            if self._rest():
                 return
             idle = 0 if self._spool.runs or self._spool.waiting else idle + 1
             self._say_fault()
@@ -147,6 +148,15 @@ class Recorder:
                 if self._undescribed:
                     self.describe_runs(READ_TIMEOUT_S)
             self._say_fault()
+
+    def _rest(self) -> bool:
+        """Wait for the next turn, which comes early where much was recorded; True if there is none."""
+        for _ in range(_LOOKS):
+            if self._gone.wait(INTERVAL_S / _LOOKS):
+                return True
+            if self._spool.crowded:  # before it is so much that the file has to be read, at twice the cost
+                break
+        return False
 
     def _drain_and_release(self, timeout_s: float) -> None:
         try:
@@ -165,7 +175,8 @@ class Recorder:
         if self._deleted():
             self._revive()
         for journal in list(self._spool.journals):
-            while (batch := self._spool.next_batch(journal)) is not None:
+            until = journal.applied + journal.waiting  # what comes in the meantime is the next turn's: else it never ends
+            while journal.applied < until and (batch := self._spool.next_batch(journal)) is not None:
                 position = JournalPosition(journal.id, batch.end)
                 rejections = self.store().apply(batch.records, position=position, timeout_s=timeout_s)
                 self._spool.applied(journal, batch)
