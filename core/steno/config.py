@@ -33,14 +33,45 @@ def _marks_project(folder: Path) -> bool:
         return False
 
 
-def _project_table() -> dict[str, Any]:
-    root = project_root()
-    if root is None or not (root / "pyproject.toml").is_file():
-        return {}
+class _ProjectFile:
+    """The project file's table, read again only when the file or the working directory changed."""
+
+    def __init__(self) -> None:
+        self._seen: object = None
+        self._root: Path | None = None
+        self._read: object = None
+        self._table: dict[str, Any] = {}
+
+    def table(self) -> dict[str, Any]:
+        """The table `[tool.steno]`; empty where there is none, or none that can be read."""
+        try:
+            here = os.getcwd()  # noqa: PTH109  Path costs more than the rest of this
+            seen = (here, os.stat(here).st_mtime_ns)  # noqa: PTH116
+        except OSError:  # the working directory was deleted under us
+            return {}
+        if seen != self._seen:
+            self._root, self._seen = project_root(), seen
+        if self._root is None:
+            return {}
+        file = self._root / "pyproject.toml"
+        try:
+            state = os.stat(file)  # noqa: PTH116
+        except OSError:
+            return {}
+        read = (file, state.st_mtime_ns, state.st_size)
+        if read != self._read:
+            self._table, self._read = _parsed(file), read
+        return self._table
+
+
+_project_file = _ProjectFile()
+
+
+def _parsed(file: Path) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415  5 ms, and most projects have no table of ours
 
     try:
-        text = (root / "pyproject.toml").read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8")
         if "tool.steno" not in text:
             return {}
         table = tomllib.loads(text).get("tool", {}).get("steno", {})
@@ -62,7 +93,7 @@ def setting(name: str, argument: Any = None, default: Any = None) -> Any:
     from_environment = os.environ.get(f"STENO_{name.upper()}")
     if from_environment is not None:
         return from_environment
-    return _project_table().get(name, default)
+    return _project_file.table().get(name, default)
 
 
 def flag(name: str, argument: bool | None = None, default: bool = False) -> bool:

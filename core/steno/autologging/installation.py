@@ -103,7 +103,12 @@ class Installation:
         for module, targets in by_module.items():
             waiting = when_imported(module, partial(self._arrived, targets), guard=self._service.guard)
             with self._lock:
-                self._waiting.append(waiting)
+                closed = self._closed
+                if not closed:
+                    self._waiting.append(waiting)
+            if closed:  # what arrived first could not be patched, or somebody switched off meanwhile
+                waiting.cancel()
+                return
 
     def close(self) -> None:
         """Switch off and undo everything; patches that cannot be undone become pass-through."""
