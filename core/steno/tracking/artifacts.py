@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import stat
 from collections.abc import Iterator
@@ -89,7 +90,8 @@ class ArtifactFolder:
                 "such as 'plots/loss.png': leave out '..', drive letters and the leading '/'"
             )
         path = self.root.joinpath(*parts)
-        self._stay_inside(path)
+        if any(map(os.path.islink, itertools.accumulate(parts, os.path.join, initial=str(self.root)))):
+            self._stay_inside(path)
         return path
 
     def _stay_inside(self, path: Path) -> None:
@@ -110,7 +112,11 @@ class ArtifactFolder:
         Raises:
             StoreError: the disk is full, or the folder cannot be written.
         """
-        path = self.path(name)
+        with self._taking(self.path(name), name) as hidden:
+            yield hidden
+
+    @contextmanager
+    def _taking(self, path: Path, name: str | os.PathLike[str]) -> Iterator[Path]:
         if path == self.root or str(name).endswith("/"):
             raise InvalidInputError(f"artifact path is {shown(name)}, accepted is the name of a file: 'notes.txt'")
         hidden = path.with_name(f"{_HIDDEN}{os.urandom(6).hex()}{path.suffix[-16:]}")
@@ -131,9 +137,10 @@ class ArtifactFolder:
 
     def write_bytes(self, name: str | os.PathLike[str], data: bytes) -> Path:
         """Write one artifact; returns its path."""
-        with self.writing(name) as path:
-            path.write_bytes(data)
-        return self.path(name)
+        path = self.path(name)
+        with self._taking(path, name) as hidden:
+            hidden.write_bytes(data)
+        return path
 
     def log_text(self, text: str, name: str | os.PathLike[str]) -> Path:
         """Write one artifact as UTF-8; returns its path."""
