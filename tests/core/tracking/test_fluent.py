@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import time
 from pathlib import Path
@@ -442,3 +443,16 @@ def test_a_run_is_renamed_by_its_tag() -> None:
         assert run.info.run_name == "new"
     found = steno.get_run(run.info.run_id)
     assert (found.info.run_name, found.data.tags["mlflow.runName"]) == ("new", "new")
+
+
+def test_a_run_that_goes_on_keeps_its_list_of_tables() -> None:
+    """The tag in which MLflow's pages look for tables lists those of before and after a run was continued."""
+    with steno.start_run() as run:
+        steno.log_table({"a": [1]}, "one.json")
+    session().close()
+    reset()
+    with steno.start_run(run_id=run.info.run_id):
+        steno.log_table({"a": [2]}, "two.json")
+        steno.log_table({"a": [3]}, "one.json")
+    listed = json.loads(steno.get_run(run.info.run_id).data.tags["mlflow.loggedArtifacts"])
+    assert [entry["path"] for entry in listed] == ["one.json", "two.json"]
