@@ -105,6 +105,8 @@ class Session:
         with self._lock:
             self._current = recorder
             self.experiments.forget()
+            if "STENO_EXPERIMENT_ID" in self._environment:  # the other store's
+                os.environ.pop("STENO_EXPERIMENT_ID", None)
         if said:
             notices.once("default-store", said)
         if uri not in (None, ""):

@@ -456,3 +456,13 @@ def test_a_run_that_goes_on_keeps_its_list_of_tables() -> None:
         steno.log_table({"a": [3]}, "one.json")
     listed = json.loads(steno.get_run(run.info.run_id).data.tags["mlflow.loggedArtifacts"])
     assert [entry["path"] for entry in listed] == ["one.json", "two.json"]
+
+
+def test_another_store_begins_in_its_default_experiment(tmp_path: Path) -> None:
+    """The experiment that was chosen belongs to its store: in another one runs go to that one's default."""
+    chosen = steno.set_experiment("mine")
+    steno.set_tracking_uri(tmp_path / "other")
+    with steno.start_run() as run:
+        pass
+    assert (run.info.experiment_id, chosen.experiment_id) == ("0", "1")
+    assert "STENO_EXPERIMENT_ID" not in os.environ
