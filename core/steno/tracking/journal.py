@@ -240,7 +240,7 @@ class Journal:
         self.end = os.fstat(self.fd).st_size
         records: list[Record] = []
         end, unreadable = self.taken, 0
-        for record, end in read_frames(self.fd, self.taken):  # noqa: B007  where the last one ended is needed below
+        for record, end in read_frames(self.fd, self.taken, self.end):  # noqa: B007  where the last one ended is needed below
             if record is None:
                 unreadable += 1
             else:
@@ -298,12 +298,18 @@ def _payload(data: bytes | memoryview, at: int) -> memoryview | None:
     return payload if crc32(payload) == checksum else None
 
 
-def read_frames(fd: int, start: int) -> Iterator[tuple[Record | None, int]]:
-    """The records from a place on and where each ends, up to a torn tail; None stands for a damaged stretch."""
-    size = os.fstat(fd).st_size
+def read_frames(fd: int, start: int, size: int = -1) -> Iterator[tuple[Record | None, int]]:
+    """The records from a place on and where each ends, up to a torn tail; None stands for a damaged stretch.
+
+    Args:
+        fd: the open journal.
+        start: where a record begins.
+        size: what lies beyond it is not looked at: it may have been written in the meantime. The whole file if -1.
+    """
+    size = os.fstat(fd).st_size if size < 0 else size
     at = start
     while at < size:
-        data = os.pread(fd, _window(fd, at, size), at)
+        data = os.pread(fd, min(_window(fd, at, size), size - at), at)
         used = 0
         for record, used in _frames_of(data):
             yield record, at + used

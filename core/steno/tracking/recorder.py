@@ -21,6 +21,7 @@ from steno.tracking.location import Location
 from steno.tracking.notices import notices
 from steno.tracking.recovery import Recovered, abandoned, recover
 from steno.tracking.spool import Spool
+from steno.tracking.turn import Turn
 
 __all__ = ["Health", "Recorder"]
 
@@ -31,7 +32,7 @@ _APPLY_TIMEOUT_S = 2.0
 _LONGEST_PAUSE_S = 30.0
 _IDLE_TICKS = 20
 _FORK_WAIT_S = 60.0
-_LOCKS = 2
+_TURNS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +109,9 @@ class Recorder:
         self.record: Callable[[Record], None] = self._spool.record
         self._store: Store | None = None
         self._opening = threading.RLock()
-        self._draining = threading.Lock()
-        self._describing = threading.Lock()
-        self._held: list[threading.Lock] = []
-        self._drainer = 0
+        self._draining = Turn()
+        self._describing = Turn()
+        self._held: list[Turn] = []
         self._thread: threading.Thread | None = None
         self._undescribed: list[str] = []
         self._store_fault = ""
@@ -143,8 +143,10 @@ class Recorder:
             self._say_fault()
             with _Contained(self):
                 self._spool.go_on()
-                if self._retry_at <= time.monotonic() and self._draining.acquire(timeout=INTERVAL_S):
-                    self._drain_and_release(_APPLY_TIMEOUT_S)
+                if self._retry_at <= time.monotonic():
+                    with self._draining.within(INTERVAL_S) as mine:
+                        if mine:
+                            self._drain(_APPLY_TIMEOUT_S)
                 if self._undescribed:
                     self.describe_runs(READ_TIMEOUT_S)
             self._say_fault()
@@ -158,16 +160,8 @@ class Recorder:
                 break
         return False
 
-    def _drain_and_release(self, timeout_s: float) -> None:
-        try:
-            self._drainer = threading.get_ident()
-            self._drain(timeout_s)
-        finally:
-            self._drainer = 0
-            self._draining.release()
-
     def _drain(self, timeout_s: float) -> None:
-        """Apply everything that was recorded so far. The caller holds `_draining`.
+        """Apply everything that was recorded so far. The caller has the turn of `_draining`.
 
         Raises:
             StoreError: the store did not take it; the batch stays and is offered again.
@@ -175,7 +169,9 @@ class Recorder:
         if self._deleted():
             self._revive()
         for journal in list(self._spool.journals):
-            until = journal.applied + journal.waiting  # what comes in the meantime is the next turn's: else it never ends
+            until = (
+                journal.applied + journal.waiting
+            )  # what comes in the meantime is the next turn's: else it never ends
             while journal.applied < until and (batch := self._spool.next_batch(journal)) is not None:
                 position = JournalPosition(journal.id, batch.end)
                 rejections = self.store().apply(batch.records, position=position, timeout_s=timeout_s)
@@ -200,9 +196,9 @@ class Recorder:
 
     def _retire(self) -> bool:
         """Nothing has happened for a while: give the file and the thread back."""
-        if not self._draining.acquire(blocking=False):
-            return False
-        try:
+        with self._draining.within(0.0) as mine:
+            if not mine:
+                return False
             with self._spool.lock:
                 journals = self._spool.give_up()
                 if not journals:
@@ -211,8 +207,6 @@ class Recorder:
             with _Contained(self):
                 for journal in journals:
                     self.store().forget_journal(journal.id)
-        finally:
-            self._draining.release()
         return True
 
     # -- faults
@@ -311,16 +305,16 @@ class Recorder:
 
     def describe_runs(self, timeout_s: float) -> None:
         """Set the tags that tell where this process runs, on the runs that lack them."""
-        if not self._undescribed or not self._describing.acquire(timeout=max(0.0, timeout_s)):
+        if not self._undescribed or self._spool.held():
             return
-        try:
+        with self._describing.within(timeout_s) as mine:
+            if not mine:
+                return
             tags = self._describe()
             with self._spool.lock:
                 runs, self._undescribed = self._undescribed, []
             for run_id in runs:
                 self.record(Tags(run_id, tags))
-        finally:
-            self._describing.release()
 
     # -- waiting for the writer
 
@@ -336,17 +330,17 @@ class Recorder:
         """
         if not self._spool.journals:
             return True
-        if self._journal_only:
+        if self._journal_only or self._spool.held():  # the thread that has the turn may be waiting for that lock
             return False
         until = time.monotonic() + timeout_s
-        if self._drainer == threading.get_ident() or not self._draining.acquire(timeout=max(0.0, timeout_s)):
-            return False
         try:
-            self._drain_and_release(max(0.0, until - time.monotonic()))
+            with self._draining.within(timeout_s) as mine:
+                if mine:
+                    self._drain(max(0.0, until - time.monotonic()))
+                return mine
         except StoreError as fault:
             self.failed(fault)
             raise
-        return True
 
     def close(self, timeout_s: float = 5.0) -> bool:
         """Bring everything into the store and give up the journal; what cannot be applied stays in it.
@@ -376,7 +370,7 @@ class Recorder:
     def discard(self) -> None:
         """Give up journal, thread and connections without saving; for tests."""
         self._gone.set()
-        with self._draining:
+        with self._draining.within(READ_TIMEOUT_S):
             self._spool.destroy()
             if self._store is not None:
                 self._store.close()
@@ -407,14 +401,14 @@ class Recorder:
         would wait for ever for the first of them that it needs.
         """
         until = time.monotonic() + _FORK_WAIT_S
-        for lock in (self._describing, self._draining):
-            if self._drainer != threading.get_ident() and lock.acquire(timeout=max(0.0, until - time.monotonic())):
-                self._held.append(lock)
+        for turn in (self._describing, self._draining):
+            if turn.take(until - time.monotonic()):
+                self._held.append(turn)
 
     def after_fork_in_parent(self) -> None:
         """The writer's thread may go on."""
         while self._held:
-            self._held.pop().release()
+            self._held.pop().give()
 
     def after_fork(self) -> None:
         """In a forked child: forget the parent's buffers, close its files without unlocking them, begin anew."""
@@ -422,6 +416,6 @@ class Recorder:
         spool.abandon()
         if store is not None:
             store.discard()
-        calm = len(self._held) == _LOCKS
+        calm = len(self._held) == _TURNS
         self._start_over({**spool.borrowed, **spool.runs})
         self._journal_only = not calm

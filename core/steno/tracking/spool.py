@@ -52,6 +52,7 @@ class Spool:
         self.runs = runs
         self.borrowed = borrowed
         self.lock = threading.RLock()  # again by the same thread: a signal handler may record while `record` runs
+        self._condition = threading.Condition(self.lock)
         self.writer = new_writer()
         self.fault = ""
         self.lost = 0
@@ -197,6 +198,14 @@ class Spool:
         return self._journal.gone()
 
     # -- what the writer takes
+
+    def held(self) -> bool:
+        """Whether the calling thread holds the lock: it is a signal handler, and the frame it interrupted records."""
+        try:
+            self._condition.notify(0)
+        except RuntimeError:
+            return False
+        return True
 
     @property
     def in_file(self) -> bool:
