@@ -152,7 +152,8 @@ def refused_model(record: ModelLogged) -> Rejection | None:
 
 def conflict(run_id: str, key: str, kept: str, sent: str) -> Rejection:
     """A param has a value already."""
-    return Rejection(run_id, key, f"the param has the value {shown(str(kept))} and keeps it; {shown(str(sent))} was not recorded")
+    reason = f"the param has the value {shown(str(kept))} and keeps it; {shown(str(sent))} was not recorded"
+    return Rejection(run_id, key, reason)
 
 
 def uneven_curve(run_id: str, key: str, lengths: tuple[int, int, int]) -> Rejection:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -39,6 +41,7 @@ from steno.store.records import (
     Tags,
 )
 
+T = TypeVar("T")
 CONTEXT = "mlflow.data.context"
 
 
@@ -89,7 +92,11 @@ def everything(root: Path) -> Run:
             {"mlflow.user": "ada", "note": "über " * 100},
         ),
         RunInputs(
-            (DatasetInput(Dataset("X", "d1", "code", '{"a": 1}', '{"columns": []}', '{"rows": 3}'), {CONTEXT: "train"}),)
+            (
+                DatasetInput(
+                    Dataset("X", "d1", "code", '{"a": 1}', '{"columns": []}', '{"rows": 3}'), {CONTEXT: "train"}
+                ),
+            )
         ),
         RunOutputs((ModelOutput("m-1", 7),)),
     )
@@ -102,8 +109,11 @@ def same(left: Run, right: Run) -> bool:
 
 def _sorted(run: Run) -> Run:
     data = run.data
-    maps = [dict(sorted(mapping.items())) for mapping in (data.latest, data.params, data.tags)]  # type: ignore[attr-defined]
-    return replace(run, data=RunData(*maps))
+    return replace(run, data=RunData(by_key(data.latest), by_key(data.params), by_key(data.tags)))
+
+
+def by_key(mapping: Mapping[str, T]) -> dict[str, T]:
+    return dict(sorted(mapping.items()))
 
 
 def test_a_run_comes_back_whole(store: Store, root: Path) -> None:
@@ -163,7 +173,7 @@ def test_creating_twice_changes_nothing(store: Store) -> None:
 
 def test_records_of_unknown_runs_are_reported(store: Store) -> None:
     """What belongs to no run comes back value by value, and the rest of the batch is kept."""
-    records = [
+    records: list[Record] = [
         Point("x", "a", 1.0, 0, 0),
         Points("x", {"b": 1.0, "c": 2.0}, 0, 0),
         Curve("x", "d", [1.0, 2.0], [0, 1], [0, 0]),
@@ -199,7 +209,7 @@ def test_a_param_keeps_its_first_value(store: Store) -> None:
 
 def test_what_no_column_holds_is_rejected_alone(store: Store) -> None:
     """A step beyond 64 bits, a curve of uneven columns and a status nobody knows cost nothing but themselves."""
-    records = [
+    records: list[Record] = [
         created(),
         *(Point("r", "a", 1.0, step, 0) for step in (2**63 - 1, 2**63, -(2**63), -(2**63) - 1)),
         Points("r", {"b": 1.0}, 0, 2**64),
@@ -255,6 +265,9 @@ def test_the_latest_value_is_the_greatest(store: Store) -> None:
     """The latest point is the greatest by step, then time, then value, and NaN is below minus infinity."""
     store.apply([created(), Point("r", "a", 1.0, 5, 0), Point("r", "b", math.nan, 3, 3)])
     store.apply([Point("r", "a", 9.0, 4, 9), Point("r", "b", -math.inf, 3, 3), Point("r", "b", math.nan, 3, 3)])
+    assert store.get_run("r").data.latest["b"] == Metric("b", -math.inf, 3, 3)
+    store.apply([Point("r", "b", math.nan, 3, 3)])
+    assert store.get_run("r").data.latest["b"] == Metric("b", -math.inf, 3, 3)
     store.apply([Points("r", {"a": 2.0, "b": 0.0}, 3, 3), Point("r", "b", -0.0, 3, 3)])
     latest = store.get_run("r").data.latest
     assert latest["a"] == Metric("a", 1.0, 0, 5)
@@ -264,7 +277,9 @@ def test_the_latest_value_is_the_greatest(store: Store) -> None:
 def test_a_dataset_used_twice_is_one_input(store: Store) -> None:
     """The same name and digest in a run is one input with the tags of both; another digest is another input."""
     store.apply([created(), used("X", "1", {CONTEXT: "train"}), used("X", "2", {})])
-    store.apply([used("X", "1", {"more": "x"}), created("other"), DatasetUsed("other", "X", "1", "s3", "{}", None, None)])
+    store.apply(
+        [used("X", "1", {"more": "x"}), created("other"), DatasetUsed("other", "X", "1", "s3", "{}", None, None)]
+    )
     inputs = store.get_run("r").inputs.dataset_inputs
     assert [(item.dataset.digest, dict(item.tags)) for item in inputs] == [
         ("1", {CONTEXT: "train", "more": "x"}),

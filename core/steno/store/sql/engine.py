@@ -30,6 +30,7 @@ __all__ = ["Engine", "now"]
 DEFAULT_WAIT_S = 60.0
 _PRAGMAS = ("synchronous=normal", "cache_size=-65536", "mmap_size=1073741824", "temp_store=memory")
 _READERS_WAIT_MS = 5000
+_SMALLEST_PAGE = 512
 _ABANDONED: list[sa.Pool] = []  # connections of a parent process: closing one here would end the parent's locks
 
 
@@ -125,6 +126,7 @@ class Engine:
         if self.path is None:
             return sa.create_engine(self.url, pool_pre_ping=True)
         _make_private(self.path)
+        _check_header(self.path)
         engine = sa.create_engine(self.url.set(database=str(self.path)), max_overflow=-1)
         sa.event.listen(engine, "connect", _set_pragmas)
         sa.event.listen(engine, "begin", _begin)
@@ -169,6 +171,14 @@ def _make_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
         return
+
+
+def _check_header(path: Path) -> None:
+    """A file that is not empty must begin as a database does: SQLite itself would begin a short one anew."""
+    with path.open("rb") as file:
+        page = file.read(_SMALLEST_PAGE)
+    if page and (len(page) < _SMALLEST_PAGE or not page.startswith(b"SQLite format 3\0")):
+        raise StoreError(_damaged(str(path), "its first page is not one of SQLite's"))
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:
@@ -284,6 +294,13 @@ def _locked(name: str, waited_s: float) -> str:
     )
 
 
+def _damaged(name: str, why: object) -> str:
+    return (
+        f"{name} is damaged or not a SQLite database ({why}). The file was left as it is: "
+        "move it away to start a new store, or restore a backup"
+    )
+
+
 def _explained(fault: Exception, name: str, waited_s: float) -> str:
     """One sentence of what is wrong and one of what to do, for any error of any driver."""
     original = getattr(fault, "orig", None) or fault
@@ -297,10 +314,7 @@ def _explained(fault: Exception, name: str, waited_s: float) -> str:
     if code.startswith("SQLITE_READONLY") or isinstance(original, PermissionError):
         return f"{name} cannot be written: the file or its folder is read-only for this user. Check its permissions"
     if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return (
-            f"{name} is damaged or not a SQLite database ({original}). The file was left as it is: "
-            "move it away to start a new store, or restore a backup"
-        )
+        return _damaged(name, original)
     if code.startswith("SQLITE_CANTOPEN"):
         return f"{name} cannot be opened: its folder is missing or closed to this user. Check the path"
     if code.startswith("SQLITE_IOERR"):
