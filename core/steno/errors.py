@@ -126,7 +126,10 @@ def shown(value: object) -> str:
     >>> shown("x" * 3)
     "'xxx' (str)"
     """
-    text = _repr.repr(value)
+    try:
+        text = _repr.repr(value)
+    except ValueError:  # an int of more digits than Python turns into text
+        text = "<too long to show>"
     if len(text) > _LIMIT:
         text = text[: _LIMIT - 1] + "…"
     return f"{text} ({type(value).__name__})"
