@@ -117,6 +117,7 @@ def _search() -> Callable[[], Any]:
     from sklearn.model_selection import GridSearchCV
 
     X, y = load_iris(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)  # the search takes a fifth of the time, so that what is added shows
     grid = {"C": [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0], "max_iter": [200, 300, 400]}
     return lambda: GridSearchCV(LogisticRegression(), grid, cv=3).fit(X, y)
 

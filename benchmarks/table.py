@@ -39,12 +39,12 @@ class Row:
 def shown(value: float | None) -> str:
     """A number with as many digits as it deserves.
 
-    >>> shown(12345.6), shown(45.67), shown(1.234), shown(None)
-    ('12,346', '46', '1.2', '')
+    >>> shown(12345.6), shown(45.67), shown(1.234), shown(0.0123), shown(None)
+    ('12,346', '46', '1.2', '0.01', '')
     """
     if value is None:
         return ""
-    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.1f}"
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.1f}" if abs(value) >= 0.1 else f"{value:.2f}"
 
 
 def _cells(row: Row, names: Sequence[str]) -> list[str]:
