@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from steno_integrations.sklearn.generators import at_rest
+
 __all__ = ["params_of", "readable"]
 
 _PLAIN = (str, int, float, bool, type(None))
@@ -19,7 +21,8 @@ _DEEPEST = 6
 
 def params_of(estimator: Any) -> dict[str, Any]:
     """`get_params(deep=True)` as they stand now; inner estimators' params are named by their path."""
-    return {name: readable(value) for name, value in estimator.get_params(deep=True).items()}
+    with at_rest(estimator):
+        return {name: readable(value) for name, value in estimator.get_params(deep=True).items()}
 
 
 def readable(value: Any) -> Any:
