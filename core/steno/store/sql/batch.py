@@ -29,7 +29,7 @@ from steno.store.sql import hydrate, inputs, metrics, models
 from steno.store.sql.engine import now
 from steno.store.sql.keys import Keys
 from steno.store.sql.metrics import OpenChunks, SeriesId
-from steno.store.sql.statements import in_pieces, replace_values
+from steno.store.sql.statements import Among, Insert, Statement, replacing
 from steno.store.sql.tables import experiment, param, run, tag
 from steno.store.text import joined, split, storable
 
@@ -95,17 +95,11 @@ class Batch:
 
     def _read(self, records: Sequence[Record]) -> None:
         uuids = list(dict.fromkeys(storable(record.run_id) for record in records))
-        r = run.c
-        columns = r.id, r.uuid, r.experiment_id, r.name, r.status, r.end_time, r.deleted_at
-        for piece in in_pieces(uuids):
-            query = sa.select(*columns, r.doc.is_not(None)).where(r.uuid.in_(piece)).with_for_update()
-            for number, uuid, *fields in self.connection.execute(query):
-                self.runs[uuid] = RunRow(number, uuid, *fields)
+        for number, uuid, *fields in _RUNS.rows(self.connection, uuids):
+            self.runs[uuid] = RunRow(number, uuid, *fields)
         wanted = {record.experiment_id for record in records if type(record) is RunCreated}
         numbers = [number for number in map(rules.experiment_number, wanted) if number is not None]
-        for some in in_pieces(numbers):
-            query = sa.select(experiment.c.id, experiment.c.artifact_uri).where(experiment.c.id.in_(some))
-            self._experiments.update({str(number): uri for number, uri in self.connection.execute(query)})
+        self._experiments = {str(number): uri for number, uri in _PLACES.rows(self.connection, numbers)}
 
     # -- sorting
 
@@ -197,15 +191,16 @@ class Batch:
         new = [row for row in self.runs.values() if row.created is not None]
         if not new:
             return
+        blank = dict.fromkeys(("end_time", "deleted_at", "doc"))
         rows = [
             {"uuid": row.uuid, "experiment_id": row.experiment_id, "name": row.name, "status": row.status}
+            | blank
             | (row.created or {})
             for row in new
         ]
-        self.connection.execute(sa.insert(run), rows)
-        for piece in in_pieces([row.uuid for row in new]):
-            for uuid, number in self.connection.execute(sa.select(run.c.uuid, run.c.id).where(run.c.uuid.in_(piece))):
-                self.runs[uuid].id = number
+        _ADD_RUNS.many(self.connection, rows)
+        for uuid, number in _NUMBERS.rows(self.connection, [row.uuid for row in new]):
+            self.runs[uuid].id = number
 
     def _write_metrics(self) -> None:
         columns = transposed(self._metrics, self.rejections)
@@ -243,16 +238,12 @@ class Batch:
                 row.touched = True
             self.rejections += [rules.conflict(uuid, name, value, other) for other, _ in sent if other != value]
         if new:
-            self.connection.execute(sa.insert(param), new)
+            _ADD_PARAMS.many(self.connection, new)
 
     def _kept_params(self) -> dict[tuple[int, int], str]:
-        p, kept = param.c, {}
         owners = {self.runs[uuid].id for uuid, _ in self._params if self.runs[uuid].created is None}
-        for piece in in_pieces(sorted(owners)):
-            query = sa.select(p.run_id, p.key_id, p.value, p.rest).where(p.run_id.in_(piece))
-            for run_id, key_id, value, rest in self.connection.execute(query):
-                kept[run_id, key_id] = joined(value, rest)
-        return kept
+        rows = _KEPT_PARAMS.rows(self.connection, sorted(owners))
+        return {(run_id, key_id): joined(value, rest) for run_id, key_id, value, rest in rows}
 
     def _write_tags(self) -> None:
         rows = []
@@ -262,16 +253,16 @@ class Batch:
                 value, rest = split(text)
                 rows.append({"run_id": number, "key_id": self.ids[name], "value": value, "rest": rest})
             elif (key_id := self.keys.find(self.connection, name)) is not None:
-                mine = (tag.c.run_id == number) & (tag.c.key_id == key_id)
-                self.connection.execute(sa.delete(tag).where(mine))
+                _DELETE_TAG.run(self.connection, run=number, key=key_id)
         if rows:
             rows.sort(key=lambda row: (row["run_id"], row["key_id"]))
-            self.connection.execute(replace_values(self.connection, tag, ("value", "rest")), rows)
+            _SET_TAGS.many(self.connection, rows)
 
     def _write_runs(self) -> None:
         over = {rules.STATUSES[name] for name in rules.FINISHED}
         ended = [row for row in self.runs.values() if row.status in over and (row.touched or not row.has_doc)]
-        self.folded = metrics.fold(self.connection, [row.id for row in ended if row.updated])
+        older = [row.id for row in ended if row.updated and row.created is None]  # new ones have one chunk a series
+        self.folded = metrics.fold(self.connection, older)
         inside = hydrate.contents(self.connection, [row.id for row in ended]) if ended else {}
         rows: list[dict[str, Any]] = []
         for row in self.runs.values():
@@ -283,14 +274,30 @@ class Batch:
         for group in (True, False):  # one statement for each set of columns
             part = [row for row in rows if ("doc" in row) is group]
             if part:
-                self.connection.execute(_update_run(with_doc=group), part)
+                (_UPDATE_WITH_DOC if group else _UPDATE).many(self.connection, part)
 
 
-def _update_run(*, with_doc: bool) -> sa.Update:
-    columns = ("name", "status", "end_time", "deleted_at") + (("doc",) if with_doc else ())
-    return (
-        sa.update(run).where(run.c.id == sa.bindparam("number")).values({name: sa.bindparam(name) for name in columns})
-    )
+_COLUMNS = ("name", "status", "end_time", "deleted_at")
+
+
+def _update_run(*columns: str) -> Statement:
+    values: dict[str, Any] = {name: sa.bindparam(name) for name in columns}
+    return Statement(lambda _dialect: sa.update(run).where(run.c.id == sa.bindparam("number")).values(values))
+
+
+_r, _p = run.c, param.c
+_head = _r.id, _r.uuid, _r.experiment_id, *(_r[name] for name in _COLUMNS), _r.doc.is_not(None)
+_RUNS = Among(lambda uuids: sa.select(*_head).where(_r.uuid.in_(uuids)).with_for_update())
+_NUMBERS = Among(lambda uuids: sa.select(_r.uuid, _r.id).where(_r.uuid.in_(uuids)))
+_PLACES = Among(
+    lambda numbers: sa.select(experiment.c.id, experiment.c.artifact_uri).where(experiment.c.id.in_(numbers))
+)
+_KEPT_PARAMS = Among(lambda runs: sa.select(_p.run_id, _p.key_id, _p.value, _p.rest).where(_p.run_id.in_(runs)))
+_ADD_RUNS, _ADD_PARAMS, _SET_TAGS = Insert(run), Insert(param), Insert(tag, replacing("value", "rest"))
+_DELETE_TAG = Statement(
+    lambda _dialect: sa.delete(tag).where(tag.c.run_id == sa.bindparam("run"), tag.c.key_id == sa.bindparam("key"))
+)
+_UPDATE, _UPDATE_WITH_DOC = _update_run(*_COLUMNS), _update_run(*_COLUMNS, "doc")
 
 
 def _run_row(row: RunRow) -> dict[str, Any]:

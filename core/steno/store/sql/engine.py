@@ -57,8 +57,8 @@ class Engine:
                 f"store URI is {uri!r}, accepted are 'sqlite:///path/to/steno.db' and 'postgresql+psycopg://...'"
             ) from fault
         self.path = self._file()
-        self._engine: sa.Engine | None = None
-        self._ready = False
+        self._opened: tuple[sa.Engine, sa.Engine] | None = None
+        self._until = 0.0  # when the writer that holds `_writer` gives up
         self._lock = threading.Lock()
         self._writer = threading.Lock()
 
@@ -86,7 +86,7 @@ class Engine:
         Raises:
             StoreError: whatever the driver said.
         """
-        with self._told(), self._open(DEFAULT_WAIT_S).connect() as connection:
+        with self._told(), self._open(DEFAULT_WAIT_S)[0].connect() as connection:
             yield connection
 
     @contextmanager
@@ -104,23 +104,24 @@ class Engine:
             raise StoreError(_locked(str(self), timeout_s))
         try:
             with self._told(timeout_s):
-                engine = self._open(timeout_s).execution_options(write=True, until=until)
-                with engine.begin() as connection:
+                _, writers = self._open(timeout_s)
+                self._until = until
+                with writers.begin() as connection:
                     yield connection
         finally:
             self._writer.release()
 
-    def _open(self, timeout_s: float) -> sa.Engine:
-        engine = self._engine
-        if engine is not None and self._ready:
-            return engine
+    def _open(self, timeout_s: float) -> tuple[sa.Engine, sa.Engine]:
+        """The engine, and the same one for writing."""
+        opened = self._opened
+        if opened is not None:
+            return opened
         with self._lock:
-            if self._engine is None:
-                self._engine = self._create()
-            if not self._ready:
-                _prepare(self._engine, str(self), time.monotonic() + timeout_s)
-                self._ready = True
-            return self._engine
+            if self._opened is None:
+                engine = self._create()
+                _prepare(engine, str(self), time.monotonic() + timeout_s)
+                self._opened = engine, engine.execution_options(until=lambda: self._until)
+            return self._opened
 
     def _create(self) -> sa.Engine:
         if self.path is None:
@@ -146,17 +147,17 @@ class Engine:
     def close(self) -> None:
         """Close every connection; the next use opens new ones."""
         with self._lock:
-            engine, self._engine, self._ready = self._engine, None, False
-        if engine is not None:
+            opened, self._opened = self._opened, None
+        if opened is not None:
             with self._told():
-                engine.dispose()
+                opened[0].dispose()
 
     def discard(self) -> None:
         """Forget every connection without closing it; for the child after a fork."""
-        engine, self._engine, self._ready = self._engine, None, False
+        opened, self._opened = self._opened, None
         self._lock, self._writer = threading.Lock(), threading.Lock()  # another thread may have held them at the fork
-        if engine is not None:
-            _ABANDONED.append(engine.pool)
+        if opened is not None:
+            _ABANDONED.append(opened[0].pool)
 
     def __str__(self) -> str:
         return str(self.path) if self.path is not None else self.url.render_as_string(hide_password=True)
@@ -204,13 +205,13 @@ def _pattern(pattern: str, ignore_case: bool) -> Callable[[str], bool]:
 
 def _begin(connection: sa.Connection) -> None:
     raw: Any = connection.connection.driver_connection
-    options = connection.get_execution_options()
-    if not options.get("write"):
+    until = connection.get_execution_options().get("until")
+    if until is None:
         raw.execute("begin")
         return
     raw.execute("pragma busy_timeout=0")  # the waiting is done here, not in SQLite
     try:
-        _until_free(raw, "begin immediate", options["until"])
+        _until_free(raw, "begin immediate", until())
     finally:
         raw.execute(f"pragma busy_timeout={_READERS_WAIT_MS}")
 
@@ -243,7 +244,7 @@ def _prepare(engine: sa.Engine, name: str, until: float) -> None:
         if "schema_version" in present:
             _check_version(connection, name)
             return
-    with engine.execution_options(write=True, until=until).begin() as connection:
+    with engine.execution_options(until=lambda: until).begin() as connection:
         present = sa.inspect(connection).get_table_names()
         if "schema_version" in present:  # another process was faster
             _check_version(connection, name)

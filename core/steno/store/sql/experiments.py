@@ -16,12 +16,13 @@ from steno.store.search import EXPERIMENTS, Field, Order, parse_filter, parse_or
 from steno.store.sql.engine import now
 from steno.store.sql.hydrate import tags_of
 from steno.store.sql.keys import Keys
-from steno.store.sql.statements import in_pieces, replace_values
+from steno.store.sql.statements import Insert, in_pieces, replacing
 from steno.store.sql.tables import experiment, experiment_tag
 from steno.store.text import experiment_name, split, storable
 
 __all__ = ["by_name", "create", "get", "search", "update"]
 
+_SET_TAGS = Insert(experiment_tag, replacing("value", "rest"))
 NEWEST_FIRST = (Order(Field("attribute", "creation_time"), descending=True),)
 
 
@@ -147,7 +148,7 @@ def _write_tags(connection: sa.Connection, keys: Keys, number: int, tags: Mappin
         connection.execute(sa.delete(experiment_tag).where(mine))
     rows = [_tag_row(number, ids[name], text) for name, text in texts.items() if text is not None]
     if rows:
-        connection.execute(replace_values(connection, experiment_tag, ("value", "rest")), rows)
+        _SET_TAGS.many(connection, rows)
 
 
 def _tag_row(number: int, key_id: int, text: str) -> dict[str, object]:
@@ -158,8 +159,7 @@ def _tag_row(number: int, key_id: int, text: str) -> dict[str, object]:
 def _read(connection: sa.Connection, places: Places, where: Sequence[sa.ColumnElement[bool]]) -> list[Experiment]:
     rows = connection.execute(sa.select(experiment).where(*where).order_by(experiment.c.id)).all()
     tags: dict[int, dict[str, str]] = {row.id: {} for row in rows}
-    for piece in in_pieces(list(tags)):
-        tags_of(connection, experiment_tag, piece, tags)
+    tags_of(connection, experiment_tag, list(tags), tags)
     stages: dict[bool, LifecycleStage] = {True: "active", False: "deleted"}
     return [
         Experiment(

@@ -26,27 +26,34 @@ from steno.store.places import Places
 from steno.store.rules import STATUSES
 from steno.store.sql.keys import NAME
 from steno.store.sql.metrics import number_out
-from steno.store.sql.statements import in_pieces
-from steno.store.sql.tables import dataset, experiment, key, logged_model, metric, param, run, run_dataset, tag
+from steno.store.sql.statements import Among
+from steno.store.sql.tables import (
+    dataset,
+    experiment,
+    experiment_tag,
+    key,
+    logged_model,
+    logged_model_tag,
+    metric,
+    param,
+    run,
+    run_dataset,
+    tag,
+)
 from steno.store.text import joined
 
-__all__ = ["Contents", "contents", "document", "runs"]
+__all__ = ["Contents", "contents", "document", "from_document", "runs", "tags_of"]
 
 Contents: TypeAlias = tuple[RunData, RunInputs, RunOutputs]
 STATUS_NAMES = {number: name for name, number in STATUSES.items()}
+_NO_INPUTS, _NO_OUTPUTS = RunInputs(), RunOutputs()
 _encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 
 
 def runs(connection: sa.Connection, ids: Sequence[int], places: Places) -> list[Run]:
     """The runs of these numbers, in this order; a number without a run is left out."""
     rows: dict[int, Any] = {}
-    for piece in in_pieces(ids):
-        query = (
-            sa.select(run, experiment.c.deleted_at.label("experiment_deleted_at"))
-            .join(experiment, experiment.c.id == run.c.experiment_id)
-            .where(run.c.id.in_(piece))
-        )
-        rows.update({row.id: row for row in connection.execute(query)})
+    rows.update({row.id: row for row in _RUNS.rows(connection, ids)})
     without = [number for number, row in rows.items() if row.doc is None]
     read = contents(connection, without) if without else {}
     found = [rows[number] for number in ids if number in rows]
@@ -81,7 +88,17 @@ def document(inside: Contents) -> str:
 def from_document(text: str) -> Contents:
     """The inverse of `document`."""
     doc = _decode(text)
-    return RunData.from_json(doc["data"]), RunInputs.from_json(doc["inputs"]), RunOutputs.from_json(doc["outputs"])
+    data, inputs, outputs = doc["data"], doc["inputs"], doc["outputs"]
+    latest = {
+        row["key"]: Metric(row["key"], float(row["value"]), row["timestamp"], row["step"]) for row in data["metrics"]
+    }
+    params = {row["key"]: ParamValue(row["value"], row.get("kind", "str")) for row in data["params"]}
+    tags = {row["key"]: row["value"] for row in data["tags"]}
+    return (
+        RunData(latest, params, tags),
+        RunInputs.from_json(inputs) if inputs["dataset_inputs"] else _NO_INPUTS,
+        RunOutputs.from_json(outputs) if outputs["model_outputs"] else _NO_OUTPUTS,
+    )
 
 
 # ---------------------------------------------------------------- from the tables
@@ -94,12 +111,11 @@ def contents(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Content
     tags: dict[int, dict[str, str]] = {number: {} for number in ids}
     inputs: dict[int, list[DatasetInput]] = {number: [] for number in ids}
     outputs: dict[int, list[ModelOutput]] = {number: [] for number in ids}
-    for piece in in_pieces(ids):
-        _metrics(connection, piece, latest)
-        _params(connection, piece, params)
-        tags_of(connection, tag, piece, tags)
-        _datasets(connection, piece, inputs)
-        _models(connection, piece, outputs)
+    _metrics(connection, ids, latest)
+    _params(connection, ids, params)
+    tags_of(connection, tag, ids, tags)
+    _datasets(connection, ids, inputs)
+    _models(connection, ids, outputs)
     return {
         number: (
             RunData(latest[number], params[number], tags[number]),
@@ -111,56 +127,63 @@ def contents(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Content
 
 
 def _metrics(connection: sa.Connection, ids: Sequence[int], out: Mapping[int, dict[str, Metric]]) -> None:
-    m = metric.c
-    query = (
-        sa.select(m.run_id, NAME, m.value, m.bits, m.ts, m.step)
-        .join_from(metric, key, key.c.id == m.key_id)
-        .where(m.run_id.in_(ids))
-        .order_by(m.run_id, m.key_id)
-    )
-    for number, name, value, bits, timestamp, step in connection.execute(query):
+    for number, name, value, bits, timestamp, step in _METRICS.rows(connection, ids):
         out[number][name] = Metric(name, number_out(value, bits), timestamp, step)
 
 
 def _params(connection: sa.Connection, ids: Sequence[int], out: Mapping[int, dict[str, ParamValue]]) -> None:
-    p = param.c
-    query = (
-        sa.select(p.run_id, NAME, p.value, p.rest, p.kind)
-        .join_from(param, key, key.c.id == p.key_id)
-        .where(p.run_id.in_(ids))
-        .order_by(p.run_id, p.key_id)
-    )
-    for number, name, value, rest, kind in connection.execute(query):
+    for number, name, value, rest, kind in _PARAMS.rows(connection, ids):
         out[number][name] = ParamValue(joined(value, rest), cast("ParamKind", kind))
 
 
 def tags_of(connection: sa.Connection, table: sa.Table, ids: Sequence[int], out: Mapping[int, dict[str, str]]) -> None:
     """Fill in the tags of any kind of owner: `table` is `tag`, `experiment_tag` or `logged_model_tag`."""
-    owner = next(iter(table.primary_key.columns))
-    query = (
-        sa.select(owner, NAME, table.c.value, table.c.rest)
-        .join_from(table, key, key.c.id == table.c.key_id)
-        .where(owner.in_(ids))
-        .order_by(owner, table.c.key_id)
-    )
-    for number, name, value, rest in connection.execute(query):
+    for number, name, value, rest in _TAGS[table.name].rows(connection, ids):
         out[number][name] = joined(value, rest)
 
 
 def _datasets(connection: sa.Connection, ids: Sequence[int], out: Mapping[int, list[DatasetInput]]) -> None:
-    d, used = dataset.c, run_dataset.c
-    query = (
-        sa.select(used.run_id, used.tags, d.name, d.digest, d.source_type, d.source, d.schema, d.profile)
-        .join_from(run_dataset, dataset, d.id == used.dataset_id)
-        .where(used.run_id.in_(ids))
-        .order_by(used.id)
-    )
-    for number, tags, *fields in connection.execute(query):
+    for number, tags, *fields in _DATASETS.rows(connection, ids):
         out[number].append(DatasetInput(Dataset(*fields), _decode(tags)))
 
 
 def _models(connection: sa.Connection, ids: Sequence[int], out: Mapping[int, list[ModelOutput]]) -> None:
-    m = logged_model.c
-    query = sa.select(m.run_id, m.uuid, m.step).where(m.run_id.in_(ids)).order_by(m.run_id, m.id)
-    for number, model_id, step in connection.execute(query):
+    for number, model_id, step in _MODELS.rows(connection, ids):
         out[number].append(ModelOutput(model_id, step))
+
+
+# ---------------------------------------------------------------- the queries
+
+
+def _keyed(table: sa.Table, *columns: sa.Column[Any]) -> Among:
+    owner = next(iter(table.primary_key.columns))
+    query = sa.select(owner, NAME, *columns).join_from(table, key, key.c.id == table.c.key_id)
+    return Among(lambda owners: query.where(owner.in_(owners)).order_by(owner, table.c.key_id))
+
+
+_RUNS = Among(
+    lambda numbers: (
+        sa.select(run, experiment.c.deleted_at.label("experiment_deleted_at"))
+        .join(experiment, experiment.c.id == run.c.experiment_id)
+        .where(run.c.id.in_(numbers))
+    )
+)
+_METRICS = _keyed(metric, metric.c.value, metric.c.bits, metric.c.ts, metric.c.step)
+_PARAMS = _keyed(param, param.c.value, param.c.rest, param.c.kind)
+_TAGS = {table.name: _keyed(table, table.c.value, table.c.rest) for table in (tag, experiment_tag, logged_model_tag)}
+_d, _used, _model = dataset.c, run_dataset.c, logged_model.c
+_DATASETS = Among(
+    lambda numbers: (
+        sa.select(_used.run_id, _used.tags, _d.name, _d.digest, _d.source_type, _d.source, _d.schema, _d.profile)
+        .join_from(run_dataset, dataset, _d.id == _used.dataset_id)
+        .where(_used.run_id.in_(numbers))
+        .order_by(_used.id)
+    )
+)
+_MODELS = Among(
+    lambda numbers: (
+        sa.select(_model.run_id, _model.uuid, _model.step)
+        .where(_model.run_id.in_(numbers))
+        .order_by(_model.run_id, _model.id)
+    )
+)

@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from steno.store.records import DatasetUsed
-from steno.store.sql.statements import in_pieces, insert_new, replace_values
+from steno.store.sql.statements import Among, Insert, new_only, replacing
 from steno.store.sql.tables import dataset, run_dataset
 from steno.store.text import storable
 
@@ -31,18 +31,15 @@ def write(connection: sa.Connection, used: Sequence[tuple[int, DatasetUsed]]) ->
     for row in rows:
         row["identity"] = hashlib.blake2b(msgspec.msgpack.encode(row), digest_size=32).hexdigest()
     by_identity = {str(row["identity"]): row for row in rows}
-    connection.execute(insert_new(connection, dataset), [by_identity[name] for name in sorted(by_identity)])
-    numbers: dict[str, int] = {}
-    for piece in in_pieces(list(by_identity)):
-        query = sa.select(dataset.c.identity, dataset.c.id).where(dataset.c.identity.in_(piece))
-        numbers.update({row[0]: row[1] for row in connection.execute(query)})
+    _ADD.many(connection, [by_identity[name] for name in sorted(by_identity)])
+    numbers = dict(tuple(row) for row in _NUMBERS.rows(connection, list(by_identity)))
     merged = _present(connection, sorted({run_id for run_id, _ in used}))
     for (run_id, record), row in zip(used, rows, strict=True):
         place = run_id, str(row["name"]), str(row["digest"])
         _number, tags = merged.setdefault(place, (numbers[str(row["identity"])], {}))
         tags.update({storable(name): storable(value) for name, value in record.tags.items()})
     touched = {(run_id, str(row["name"]), str(row["digest"])) for (run_id, _), row in zip(used, rows, strict=True)}
-    connection.execute(_upsert(connection), [_row(place[0], *merged[place]) for place in merged if place in touched])
+    _SET.many(connection, [_row(place[0], *merged[place]) for place in merged if place in touched])
 
 
 def _text(value: str | None) -> str | None:
@@ -50,16 +47,10 @@ def _text(value: str | None) -> str | None:
 
 
 def _present(connection: sa.Connection, run_ids: list[int]) -> dict[tuple[int, str, str], tuple[int, dict[str, str]]]:
-    found = {}
-    for piece in in_pieces(run_ids):
-        query = (
-            sa.select(run_dataset.c.run_id, dataset.c.name, dataset.c.digest, dataset.c.id, run_dataset.c.tags)
-            .join_from(run_dataset, dataset, dataset.c.id == run_dataset.c.dataset_id)
-            .where(run_dataset.c.run_id.in_(piece))
-        )
-        for run_id, name, digest, number, tags in connection.execute(query):
-            found[run_id, name, digest] = number, msgspec.json.decode(tags)
-    return found
+    return {
+        (run_id, name, digest): (number, msgspec.json.decode(tags))
+        for run_id, name, digest, number, tags in _PRESENT.rows(connection, run_ids)
+    }
 
 
 def _row(run_id: int, dataset_id: int, tags: dict[str, str]) -> dict[str, Any]:
@@ -67,6 +58,13 @@ def _row(run_id: int, dataset_id: int, tags: dict[str, str]) -> dict[str, Any]:
     return {"run_id": run_id, "dataset_id": dataset_id, "context": tags.get(CONTEXT), "tags": text}
 
 
-def _upsert(connection: sa.Connection) -> sa.Insert:
-    keys = [run_dataset.c.run_id, run_dataset.c.dataset_id]
-    return replace_values(connection, run_dataset, ("context", "tags"), keys)
+_ADD = Insert(dataset, new_only)
+_SET = Insert(run_dataset, replacing("context", "tags", unique=[run_dataset.c.run_id, run_dataset.c.dataset_id]))
+_NUMBERS = Among(lambda names: sa.select(dataset.c.identity, dataset.c.id).where(dataset.c.identity.in_(names)))
+_PRESENT = Among(
+    lambda runs: (
+        sa.select(run_dataset.c.run_id, dataset.c.name, dataset.c.digest, dataset.c.id, run_dataset.c.tags)
+        .join_from(run_dataset, dataset, dataset.c.id == run_dataset.c.dataset_id)
+        .where(run_dataset.c.run_id.in_(runs))
+    )
+)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
-from steno.store.sql.statements import in_pieces, insert_new
+from steno.store.sql.statements import Among, Insert, Statement, new_only
 from steno.store.sql.tables import key
 from steno.store.text import index_key
 
@@ -15,6 +15,9 @@ __all__ = ["NAME", "Keys"]
 _REMEMBERED = 200_000
 NAME = sa.func.coalesce(key.c.full_name, key.c.name)
 """The whole name, in SQL."""
+_FIND = Statement(lambda _dialect: sa.select(key.c.id).where(key.c.name == sa.bindparam("name")))
+_READ = Among(lambda names: sa.select(key.c.name, key.c.id).where(key.c.name.in_(names)))
+_MAKE = Insert(key, new_only)
 
 
 class Keys:
@@ -28,7 +31,7 @@ class Keys:
         known = self._ids.get(name)
         if known is not None:
             return known
-        return connection.execute(sa.select(key.c.id).where(key.c.name == index_key(name))).scalar()
+        return _FIND.run(connection, name=index_key(name)).scalar()
 
     def made(self, connection: sa.Connection, names: Iterable[str]) -> Mapping[str, int]:
         """The numbers of all these names, made where there was none.
@@ -42,11 +45,9 @@ class Keys:
         if not new:
             return ids
         rows = [{"name": index_key(name), "full_name": name if index_key(name) != name else None} for name in new]
-        connection.execute(insert_new(connection, key), rows)
+        _MAKE.many(connection, rows)
         by_index = {index_key(name): name for name in new}
-        for piece in in_pieces(list(by_index)):
-            query = sa.select(key.c.name, key.c.id).where(key.c.name.in_(piece))
-            ids.update({by_index[name]: number for name, number in connection.execute(query)})
+        ids.update({by_index[name]: number for name, number in _READ.rows(connection, list(by_index))})
         return ids
 
     def remember(self, ids: Mapping[str, int]) -> None:

@@ -17,7 +17,7 @@ from steno.store.rules import rank
 from steno.store.series import buckets, in_order
 from steno.store.sql import chunks
 from steno.store.sql.chunks import CAP, FANOUT, Columns
-from steno.store.sql.statements import in_pieces, upsert
+from steno.store.sql.statements import Among, Insert, Statement
 from steno.store.sql.tables import metric, metric_chunk
 
 __all__ = ["OpenChunks", "SeriesId", "chart", "fold", "history", "number_in", "number_out", "write"]
@@ -95,8 +95,8 @@ def write(
         chunk_rows += [_chunk_row(identity, added, start) for start in range(0, total, CAP)]
         rest = total % CAP
         open_chunks[identity] = (count + 1, points + rest) if rest else (0, 0)
-    connection.execute(_upsert_latest(connection), latest_rows)
-    connection.execute(sa.insert(metric_chunk), chunk_rows)
+    _LATEST.many(connection, latest_rows)
+    _CHUNKS.many(connection, chunk_rows)
     return open_chunks
 
 
@@ -106,15 +106,9 @@ def _open_chunks(
     found = {identity: known.counts.get(identity, (0, 0)) for identity in series}
     unknown = [identity for identity in series if identity not in known.counts and identity[0] not in fresh]
     for run_id in dict.fromkeys(run_id for run_id, _ in unknown):
-        chunk = metric_chunk.c
-        for keys in in_pieces([key_id for other, key_id in unknown if other == run_id]):
-            query = (
-                sa.select(chunk.key_id, sa.func.count(), sa.func.sum(chunk.n))
-                .where(chunk.run_id == run_id, chunk.key_id.in_(keys), chunk.n < CAP)
-                .group_by(chunk.key_id)
-            )
-            for key_id, count, points in connection.execute(query):
-                found[run_id, key_id] = count, int(points)
+        keys = [key_id for other, key_id in unknown if other == run_id]
+        for key_id, count, points in _COUNT_OPEN.rows(connection, keys, run=run_id, cap=CAP):
+            found[run_id, key_id] = count, int(points)
     return found
 
 
@@ -144,14 +138,13 @@ def _latest_row(identity: SeriesId, columns: SeriesColumns) -> dict[str, Any]:
     }
 
 
-def _upsert_latest(connection: sa.Connection) -> sa.Insert:
-    statement: Any = upsert(connection, metric)
+def _keeping_greatest(statement: Any) -> Any:
     new, old = statement.excluded, metric.c
-    later = sa.tuple_(new.step, new.ts, new.value.is_not(None), sa.func.coalesce(new.value, 0.0)) >= sa.tuple_(
-        old.step, old.ts, old.value.is_not(None), sa.func.coalesce(old.value, 0.0)
+    later = sa.tuple_(new.step, new.ts, new.value.is_not(None), sa.func.coalesce(new.value, _ZERO)) >= sa.tuple_(
+        old.step, old.ts, old.value.is_not(None), sa.func.coalesce(old.value, _ZERO)
     )
     changed = {name: sa.case((later, new[name]), else_=old[name]) for name in ("step", "ts", "value", "bits")}
-    return statement.on_conflict_do_update(  # type: ignore[no-any-return]
+    return statement.on_conflict_do_update(
         index_elements=[old.run_id, old.key_id], set_={"n": old.n + new.n, **changed}
     )
 
@@ -183,31 +176,46 @@ def _chunk_row(identity: SeriesId, columns: Columns | SeriesColumns, start: int)
 
 def _taken(connection: sa.Connection, identity: SeriesId, *more: Columns) -> Columns:
     """Remove the open chunks of a series from the table; their points come first in what is returned."""
-    chunk = metric_chunk.c
-    mine = (chunk.run_id == identity[0]) & (chunk.key_id == identity[1]) & (chunk.n < CAP)
-    rows = connection.execute(sa.select(chunk.data, chunk.n).where(mine).order_by(chunk.id)).all()
+    rows: list[Any] = list(_OPEN.run(connection, run=identity[0], key=identity[1], cap=CAP))
     if rows:
-        connection.execute(sa.delete(metric_chunk).where(mine))
+        _DELETE_OPEN.run(connection, run=identity[0], key=identity[1], cap=CAP)
     return chunks.joined([chunks.unpack(data, count) for data, count in rows] + list(more))
 
 
 def fold(connection: sa.Connection, run_ids: list[int]) -> list[SeriesId]:
     """Make one chunk of the open chunks of each series of these runs; they ended, and nothing more is expected."""
     folded = []
-    for piece in in_pieces(run_ids):
-        chunk = metric_chunk.c
-        many = (
-            sa.select(chunk.run_id, chunk.key_id)
-            .where(chunk.run_id.in_(piece), chunk.n < CAP)
-            .group_by(chunk.run_id, chunk.key_id)
-            .having(sa.func.count() > 1)
-        )
-        for run_id, key_id in connection.execute(many).all():
-            columns = _taken(connection, (run_id, key_id))
-            rows = [_chunk_row((run_id, key_id), columns, start) for start in range(0, len(columns[0]), CAP)]
-            connection.execute(sa.insert(metric_chunk), rows)
-            folded.append((run_id, key_id))
+    for run_id, key_id in list(_MANY_OPEN.rows(connection, run_ids, cap=CAP)):
+        columns = _taken(connection, (run_id, key_id))
+        rows = [_chunk_row((run_id, key_id), columns, start) for start in range(0, len(columns[0]), CAP)]
+        _CHUNKS.many(connection, rows)
+        folded.append((run_id, key_id))
     return folded
+
+
+_ZERO: sa.ColumnElement[float] = sa.literal_column("0.0")
+_chunk = metric_chunk.c
+_mine = (_chunk.run_id == sa.bindparam("run")) & (_chunk.key_id == sa.bindparam("key"))
+_is_open = _chunk.n < sa.bindparam("cap")
+_LATEST, _CHUNKS = Insert(metric, _keeping_greatest), Insert(metric_chunk)
+_ALL = Statement(lambda _dialect: sa.select(_chunk.data, _chunk.n).where(_mine).order_by(_chunk.id))
+_OPEN = Statement(lambda _dialect: sa.select(_chunk.data, _chunk.n).where(_mine, _is_open).order_by(_chunk.id))
+_DELETE_OPEN = Statement(lambda _dialect: sa.delete(metric_chunk).where(_mine, _is_open))
+_MANY_OPEN = Among(
+    lambda runs: (
+        sa.select(_chunk.run_id, _chunk.key_id)
+        .where(_chunk.run_id.in_(runs), _is_open)
+        .group_by(_chunk.run_id, _chunk.key_id)
+        .having(sa.func.count() > sa.literal_column("1"))
+    )
+)
+_COUNT_OPEN = Among(
+    lambda keys: (
+        sa.select(_chunk.key_id, sa.func.count(), sa.func.sum(_chunk.n))
+        .where(_chunk.run_id == sa.bindparam("run"), _chunk.key_id.in_(keys), _is_open)
+        .group_by(_chunk.key_id)
+    )
+)
 
 
 # ---------------------------------------------------------------- reading
@@ -215,9 +223,7 @@ def fold(connection: sa.Connection, run_ids: list[int]) -> list[SeriesId]:
 
 def history(connection: sa.Connection, identity: SeriesId, key: str) -> Series:
     """Every point of one series, by (step, timestamp)."""
-    chunk = metric_chunk.c
-    mine = (chunk.run_id == identity[0]) & (chunk.key_id == identity[1])
-    rows = connection.execute(sa.select(chunk.data, chunk.n).where(mine).order_by(chunk.id)).all()
+    rows: list[Any] = list(_ALL.run(connection, run=identity[0], key=identity[1]))
     total = sum(count for _, count in rows)
     steps, timestamps, values = np.empty(total, np.int64), np.empty(total, np.int64), np.empty(total, np.float64)
     at = 0

@@ -12,13 +12,15 @@ from steno.errors import NotFoundError, shown
 from steno.store.places import Places
 from steno.store.records import ModelLogged
 from steno.store.sql.hydrate import tags_of
-from steno.store.sql.statements import in_pieces, replace_values
+from steno.store.sql.statements import Among, Insert, replacing
 from steno.store.sql.tables import logged_model, logged_model_tag, run
 from steno.store.text import split, storable
 
 __all__ = ["get", "of_run", "write"]
 
-_CHANGEABLE = ("name", "artifact_uri", "updated_at", "status", "model_type")
+_change = replacing("name", "artifact_uri", "updated_at", "status", "model_type", unique=[logged_model.c.uuid])
+_SET, _SET_TAGS = Insert(logged_model, _change), Insert(logged_model_tag, replacing("value", "rest"))
+_NUMBERS = Among(lambda ids: sa.select(logged_model.c.uuid, logged_model.c.id).where(logged_model.c.uuid.in_(ids)))
 
 
 def write(
@@ -38,18 +40,14 @@ def write(
     if not logged:
         return
     rows = [_row(run_id, experiment_id, record, places) for run_id, experiment_id, record in logged]
-    connection.execute(replace_values(connection, logged_model, _CHANGEABLE, [logged_model.c.uuid]), rows)
-    numbers: dict[str, int] = {}
-    for piece in in_pieces([row["uuid"] for row in rows]):
-        query = sa.select(logged_model.c.uuid, logged_model.c.id).where(logged_model.c.uuid.in_(piece))
-        numbers.update({row[0]: row[1] for row in connection.execute(query)})
+    _SET.many(connection, rows)
+    numbers = dict(tuple(row) for row in _NUMBERS.rows(connection, [row["uuid"] for row in rows]))
     tags: dict[tuple[int, int], str] = {}
     for row, (_, _, record) in zip(rows, logged, strict=True):
         for name, value in record.tags.items():
             tags[numbers[row["uuid"]], key_ids[storable(name)]] = storable(value)
     if tags:
-        statement = replace_values(connection, logged_model_tag, ("value", "rest"))
-        connection.execute(statement, [_tag_row(*owner, text) for owner, text in sorted(tags.items())])
+        _SET_TAGS.many(connection, [_tag_row(*owner, text) for owner, text in sorted(tags.items())])
 
 
 def _row(run_id: int, experiment_id: int, record: ModelLogged, places: Places) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from steno.store.sql.batch import Batch
 from steno.store.sql.engine import Engine
 from steno.store.sql.keys import Keys
 from steno.store.sql.metrics import OpenChunks, SeriesId
-from steno.store.sql.statements import replace_values
+from steno.store.sql.statements import Insert, Statement, replacing
 from steno.store.sql.tables import journal, run
 from steno.store.text import storable
 
@@ -196,15 +196,18 @@ def _advance(connection: sa.Connection, position: JournalPosition) -> bool:
     """Note how far a journal is applied; False if that was passed before."""
     if _position(connection, position.journal_id) >= position.offset:
         return False
-    statement = replace_values(connection, journal, ("offset",))
-    connection.execute(statement, {"journal_id": position.journal_id, "offset": position.offset})
+    _SET_POSITION.run(connection, journal_id=position.journal_id, offset=position.offset)
     return True
 
 
 def _position(connection: sa.Connection, journal_id: str) -> int:
-    query = sa.select(journal.c.offset).where(journal.c.journal_id == journal_id)
-    return connection.execute(query).scalar() or 0
+    return _POSITION.run(connection, name=journal_id).scalar() or 0
 
 
 def _run_number(connection: sa.Connection, run_id: str) -> int | None:
-    return connection.execute(sa.select(run.c.id).where(run.c.uuid == storable(run_id))).scalar()
+    return _NUMBER.run(connection, uuid=storable(run_id)).scalar()
+
+
+_SET_POSITION = Insert(journal, replacing("offset"))
+_POSITION = Statement(lambda _dialect: sa.select(journal.c.offset).where(journal.c.journal_id == sa.bindparam("name")))
+_NUMBER = Statement(lambda _dialect: sa.select(run.c.id).where(run.c.uuid == sa.bindparam("uuid")))
