@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,7 @@ class Clause:
         condition: on a row of `source`, or on the run.
         negated: a run passes if it has no such row.
         indexed: whether an index finds the rows.
+        on: the condition on another alias of the same table, for who walks that table anyway.
     """
 
     comparison: Comparison
@@ -43,6 +44,7 @@ class Clause:
     source: Any = None
     negated: bool = False
     indexed: bool = False
+    on: Callable[[Any], Condition] | None = None
 
     def test(self, run_id: sa.ColumnElement[int]) -> Condition:
         """Whether the run of this number passes; for attributes the run's row must be in the query."""
@@ -63,9 +65,10 @@ class Clause:
         if not self.indexed:
             return None
         column = run.c.id if self.source is None else self.source_run
-        query = sa.select(column).where(self.condition).limit(FEW + 1)
-        ids = set(connection.execute(query).scalars())
-        return None if len(ids) > FEW else ids
+        query = sa.select(column).where(self.condition)
+        if connection.execute(query.offset(FEW).limit(1)).first() is not None:
+            return None
+        return set(connection.execute(query).scalars())
 
 
 def _tables_in(source: Any) -> list[Any]:
@@ -76,24 +79,32 @@ def clause(connection: sa.Connection, keys: Keys, places: Places, comparison: Co
     """The clause of one comparison."""
     entity = comparison.field.entity
     if entity == "attribute":
-        indexed = comparison.field.key == "run_id" and comparison.operator in ("=", "in")
-        return Clause(comparison, _on_attribute(connection, places, comparison), indexed=indexed)
+        return _on_attribute(connection, places, comparison)
     if entity == "dataset":
         return _on_dataset(connection, comparison)
-    table = _TABLES[entity].alias()
     key_id = keys.find(connection, comparison.field.key)
-    mine = table.c.key_id == (-1 if key_id is None else key_id)
+    on = _on_key(connection, _TABLES[entity], key_id, comparison)
+    table = _TABLES[entity].alias()
     if comparison.operator == "is null":
-        return Clause(comparison, mine, table, negated=True)
-    if comparison.operator == "is not null":
-        return Clause(comparison, mine, table, indexed=True)
-    if entity == "metric":
-        condition = _on_number(table.c.value, comparison, nan_is_null=True)
-    elif comparison.is_numeric:
-        condition = _on_number(table.c.number, comparison, nan_is_null=False)
-    else:
-        condition = _on_text(connection, table, key_id, comparison)
-    return Clause(comparison, mine & condition, table, indexed=True)
+        return Clause(comparison, on(table), table, negated=True)
+    return Clause(comparison, on(table), table, indexed=True, on=on)
+
+
+def _on_key(
+    connection: sa.Connection, base: sa.Table, key_id: int | None, comparison: Comparison
+) -> Callable[[Any], Condition]:
+    """The condition on a row of a table of keys and values, for any alias of it."""
+    number = -1 if key_id is None else key_id
+    if comparison.operator in ("is null", "is not null"):
+        return lambda table: table.c.key_id == number
+    if base is metric:
+        return lambda table: (table.c.key_id == number) & _on_number(table.c.value, comparison, nan_is_null=True)
+    if comparison.is_numeric:
+        return lambda table: (table.c.key_id == number) & _on_number(table.c.number, comparison, nan_is_null=False)
+    if comparison.operator in ("like", "ilike"):
+        on = _on_pattern(connection, base, key_id, str(comparison.value), ignore_case=comparison.operator == "ilike")
+        return lambda table: (table.c.key_id == number) & on(table)
+    return lambda table: (table.c.key_id == number) & _on_text(table, comparison)
 
 
 def _on_number(column: Any, comparison: Comparison, *, nan_is_null: bool) -> Condition:
@@ -119,33 +130,40 @@ def _compared(column: Any, comparison: Comparison) -> Condition:
     return made(wanted)  # type: ignore[no-any-return]
 
 
-def _on_text(connection: sa.Connection, table: Any, key_id: int | None, comparison: Comparison) -> Condition:
+def _on_text(table: Any, comparison: Comparison) -> Condition:
     """A test of text that is kept in two columns: `value`, and `rest` beyond 256 characters."""
     wanted: Any = comparison.value
-    if comparison.operator in ("like", "ilike"):
-        return _on_pattern(connection, table, key_id, wanted, ignore_case=comparison.operator == "ilike")
     texts = wanted if isinstance(wanted, tuple) else (wanted,)
-    short = [text for text in texts if len(text) <= VALUE_LENGTH]
-    long = [split(text) for text in texts if len(text) > VALUE_LENGTH]
+    short = [text for text in texts if len(text) < VALUE_LENGTH]  # these have no rest, so the index alone tells
+    long = [split(text) for text in texts if len(text) >= VALUE_LENGTH]
     is_one = sa.or_(
-        table.c.value.in_(short) & table.c.rest.is_(None),
+        table.c.value.in_(short),
         *[(table.c.value == value) & table.c.rest.is_not_distinct_from(rest) for value, rest in long],
     )
     return is_one if comparison.operator in ("=", "in") else sa.not_(is_one)
 
 
 def _on_pattern(
-    connection: sa.Connection, table: Any, key_id: int | None, pattern: str, *, ignore_case: bool
-) -> Condition:
+    connection: sa.Connection, base: sa.Table, key_id: int | None, pattern: str, *, ignore_case: bool
+) -> Callable[[Any], Condition]:
     """LIKE by the distinct values, of which there are mostly few; else by looking at each row."""
-    value, rest = table.c.value, table.c.rest
-    whole_fits = rest.is_not(None) & is_like(connection, value + rest, pattern, ignore_case=ignore_case)
-    distinct = [] if key_id is None else _distinct_values(connection, table.element, key_id)
+
+    def fits(column: Any) -> Condition:
+        return is_like(connection, column, pattern, ignore_case=ignore_case)
+
+    def on_each(table: Any) -> Condition:
+        value, rest = table.c.value, table.c.rest
+        return sa.or_(rest.is_(None) & fits(value), rest.is_not(None) & fits(value + rest))
+
+    distinct = [] if key_id is None else _distinct_values(connection, base, key_id)
     if distinct is None:
-        return sa.or_(rest.is_(None) & is_like(connection, value, pattern, ignore_case=ignore_case), whole_fits)
-    fits = like(pattern, ignore_case=ignore_case)
-    short, cut = [text for text in distinct if fits(text)], [text for text in distinct if len(text) == VALUE_LENGTH]
-    return sa.or_(value.in_(short) & rest.is_(None), value.in_(cut) & whole_fits) if cut else value.in_(short)
+        return on_each
+    fits_text = like(pattern, ignore_case=ignore_case)
+    whole = [text for text in distinct if len(text) < VALUE_LENGTH and fits_text(text)]
+    maybe_cut = [text for text in distinct if len(text) == VALUE_LENGTH]
+    if not maybe_cut:
+        return lambda table: table.c.value.in_(whole)
+    return lambda table: sa.or_(table.c.value.in_(whole), table.c.value.in_(maybe_cut) & on_each(table))
 
 
 def _distinct_values(connection: sa.Connection, table: sa.Table, key_id: int) -> list[str] | None:
@@ -174,14 +192,18 @@ def status_name() -> sa.ColumnElement[str]:
     return sa.case({number: name for name, number in STATUSES.items()}, value=run.c.status)
 
 
-def _on_attribute(connection: sa.Connection, places: Places, comparison: Comparison) -> Condition:
+def _on_attribute(connection: sa.Connection, places: Places, comparison: Comparison) -> Clause:
     key = comparison.field.key
     if key == "status":
-        return run.c.status.in_([number for name, number in STATUSES.items() if holds(comparison, name)])
+        numbers = [number for name, number in STATUSES.items() if holds(comparison, name)]
+        return Clause(comparison, run.c.status.in_(numbers))
     if key in ("start_time", "end_time"):
-        return _compared(run.c[key], comparison)
+        return Clause(
+            comparison, _compared(run.c[key], comparison), on=lambda table: _compared(table.c[key], comparison)
+        )
     column: Any = {"run_id": run.c.uuid, "run_name": run.c.name, "user_id": run.c.owner}.get(key)
-    return _on_plain_text(connection, location(places) if column is None else column, comparison)
+    condition = _on_plain_text(connection, location(places) if column is None else column, comparison)
+    return Clause(comparison, condition, indexed=key == "run_id" and comparison.operator in ("=", "in"))
 
 
 def _on_plain_text(connection: sa.Connection, column: Any, comparison: Comparison) -> Condition:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from steno.store.paging import Position
 from steno.store.places import Places
 from steno.store.search import Order
-from steno.store.sql.clauses import location, status_name
+from steno.store.sql.clauses import Clause, location, status_name
 from steno.store.sql.tables import metric, param, run, tag
 from steno.store.text import joined, split
 
@@ -124,6 +124,12 @@ class Phase:
     columns: tuple[Any, ...]
     descending: bool
     absent_from: tuple[Any, Any] | None = None
+
+    def narrowed(self, clauses: Sequence[Clause]) -> Self:
+        """The same rows, but only those that pass clauses on the very table that is walked."""
+        if self.rank == _MISSING:
+            return self
+        return replace(self, where=(*self.where, *[item.on(self.source) for item in clauses if item.on is not None]))
 
     def window(self, at: Position | None, rows: int) -> sa.Subquery:
         """The next rows behind a place."""

@@ -11,6 +11,7 @@ The answers are those of `steno.store.meaning`.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -174,7 +175,8 @@ def _sorted(
         terms.append(columns)
     shown = [column for columns in terms for column in (columns.rank, columns.value, columns.text)]
     query = sa.select(run.c.id, *shown).select_from(source)
-    query = query.where(run.c.experiment_id.in_(scope.experiments), scope.condition, *within)
+    of = run.c.experiment_id + 0 if within else run.c.experiment_id  # with `+ 0` SQLite leaves that index alone
+    query = query.where(of.in_(scope.experiments), scope.condition, *within)
     query = query.where(*(item.test(run.c.id) for item in clauses))
     if search.start is not None:
         query = query.where(_behind(terms, search.start))
@@ -215,22 +217,28 @@ def _walk(
 ) -> list[Found]:
     wanted = search.size + 1
     found: list[Found] = []
-    for phase in phases:
+    field = search.order[0].field
+    is_own = [item.comparison.field == field and item.on is not None for item in clauses]
+    own = list(itertools.compress(clauses, is_own))
+    others = [item for item, mine in zip(clauses, is_own, strict=True) if not mine]
+    for phase in (phase.narrowed(own) for phase in phases):
         start = search.start
         if start is not None and phase.rank < start.key[0][0]:
             continue
         at = start if start is not None and phase.rank == start.key[0][0] else None
-        rows = min(_WINDOW, max(_FIRST_WINDOW, 4 * wanted))
+        rows = min(_WINDOW, max(_FIRST_WINDOW, 2 * wanted))
         while len(found) < wanted:
             window = phase.window(at, rows)
-            found += _in_window(connection, phase, window, scope, clauses, wanted - len(found))
+            hits = _in_window(connection, phase, window, scope, others, wanted - len(found))
+            found += hits
             if len(found) >= wanted:
                 return found
             last = connection.execute(sa.select(window).offset(rows - 1).limit(1)).first()
             if last is None:
                 break
             at = phase.position(last)
-            rows = min(_WINDOW, 4 * rows)
+            needed = rows * (wanted - len(found)) * 5 // (4 * max(1, len(hits)))  # if the rest is like this window
+            rows = max(min(_FIRST_WINDOW, rows), min(_WINDOW, 4 * rows, needed))
     return found
 
 
