@@ -206,8 +206,8 @@ def test_a_missing_folder_is_named(root: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="nothing is read-only for root")
-def test_a_read_only_store_can_be_read(sqlite: SQLStore, root: Path) -> None:
-    """A store that cannot be written says so."""
+def test_a_read_only_store_says_so(sqlite: SQLStore, root: Path) -> None:
+    """Writing to a store that is read-only for this user says so."""
     sqlite.apply([created()])
     sqlite.close()
     (root / "steno.db").chmod(0o400)
