@@ -25,9 +25,7 @@ def comparison_json(runs: Sequence[Run]) -> dict[str, Any]:
         "runs": [run.to_json() for run in runs],
         "metrics": {
             key: {
-                "values": [
-                    json_number(run.data.metrics[key]) if key in run.data.metrics else None for run in runs
-                ],
+                "values": [json_number(run.data.metrics[key]) if key in run.data.metrics else None for run in runs],
                 "best": _best_places(runs, key),
                 "lower_is_better": lower_is_better(key),
             }

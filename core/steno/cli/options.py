@@ -28,9 +28,9 @@ def json_option(command: F) -> F:
 
 def store_option(command: F) -> F:
     """`--store`, which may stand after the command's name as well as before it."""
-    return click.option(
-        "--store", metavar="URI", callback=_use_store, expose_value=False, help="Which store to read."
-    )(command)
+    return click.option("--store", metavar="URI", callback=_use_store, expose_value=False, help="Which store to read.")(
+        command
+    )
 
 
 def print_json(value: Any) -> None:

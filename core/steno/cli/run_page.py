@@ -52,9 +52,7 @@ class RunPage:
         return {
             **self.run.to_json(),
             "experiment_name": self.experiment,
-            "metric_history": {
-                key: [point.to_json() for point in points] for key, points in self.histories.items()
-            },
+            "metric_history": {key: [point.to_json() for point in points] for key, points in self.histories.items()},
             "logged_models": [model.to_json() for model in self.models],
             "artifacts": [
                 {"path": file.path, "is_dir": file.size_bytes is None, "file_size": file.size_bytes or 0}

@@ -27,8 +27,8 @@ def runs() -> None:
 
 @runs.command()
 @click.option("-e", "--experiment", metavar="NAME|ID", help="Only runs of this experiment.")
-@click.option("-f", "--filter", "filter_string", metavar="FILTER", default="", help="Such as \"metrics.score > 0.9\".")
-@click.option("-o", "--order-by", metavar="ORDER", multiple=True, help="Such as \"metrics.score DESC\".")
+@click.option("-f", "--filter", "filter_string", metavar="FILTER", default="", help='Such as "metrics.score > 0.9".')
+@click.option("-o", "--order-by", metavar="ORDER", multiple=True, help='Such as "metrics.score DESC".')
 @click.option("-n", "limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many runs.")
 @click.option("--all", "everything", is_flag=True, help="All runs, however many.")
 @json_option

@@ -149,7 +149,7 @@ def many_html(cards: Sequence[Card], more: int, failed: int = 0) -> str:
     rest = f'<span class="steno-soft steno-end">the best {len(cards)}, +{more} more</span>' if more else ""
     return _framed(
         f'<div class="steno-head">{count}{rest}</div>',
-        f'<table><thead><tr><th>run</th><th>trained</th>{heads}{"<th></th>" if curved else ""}'
+        f"<table><thead><tr><th>run</th><th>trained</th>{heads}{'<th></th>' if curved else ''}"
         f'<th class="steno-right">took</th></tr></thead><tbody>{rows}</tbody></table>',
     )
 
