@@ -65,6 +65,7 @@ def test_a_signal_handler_may_log() -> None:
     """A signal handler that logs and reads while the program logs loses nothing, doubles nothing and does not hang."""
     handled: list[int] = []
     with steno.start_run() as run:
+        steno.get_run(run.info.run_id)  # stores it: a handler that interrupts a write reads what was there before
 
         def handler(_number: int, _frame: Any) -> None:
             steno.log_metric("signals", float(len(handled)), step=len(handled))
