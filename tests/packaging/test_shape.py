@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import steno
@@ -66,6 +68,43 @@ def test_no_global_statement() -> None:
     ]
 
     assert statements == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Every module can be read after those it imports, the ones that only its types come from included."""
+    modules = {_module(path): tree for path, tree in TREES.items()}
+    facade = "steno"  # loads its public names when they are first used
+    graph = {
+        name: {target for target in _imported(tree, modules) if target != facade}
+        for name, tree in modules.items()
+        if name != facade
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+        circle = ""
+    except CycleError as error:
+        circle = " <- ".join(error.args[1])
+
+    assert circle == ""
+
+
+def _module(path: str) -> str:
+    return ".".join(Path(path).with_suffix("").parts[1:]).removesuffix(".__init__")
+
+
+def _imported(node: ast.AST, modules: dict[str, ast.Module]) -> Iterator[str]:
+    """Our modules that are imported at the top level, whatever `if` or `try` that stands in."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names if alias.name in modules)
+        elif isinstance(child, ast.ImportFrom):
+            for alias in child.names:
+                deeper = f"{child.module}.{alias.name}"
+                name = deeper if deeper in modules else str(child.module)
+                if name in modules:
+                    yield name
+        elif not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from _imported(child, modules)
 
 
 def test_the_tree_in_contributing_is_the_tree_on_disk() -> None:

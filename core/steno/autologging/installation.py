@@ -23,7 +23,7 @@ from steno.errors import IntegrationError
 from steno.plugin import ClassTarget, Seam
 
 if TYPE_CHECKING:
-    from steno.autologging.service import Service
+    from steno.autologging.served import Served
 
 __all__ = ["Installation"]
 
@@ -73,7 +73,7 @@ class Installation:
         missing: targets that this version of the framework does not have, with the reason.
     """
 
-    def __init__(self, service: Service, journal: PatchJournal) -> None:
+    def __init__(self, service: Served, journal: PatchJournal) -> None:
         self._service = service
         self._journal = journal
         self._lock = threading.RLock()

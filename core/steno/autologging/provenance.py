@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from steno.autologging.runs import RunRecord
+    from steno.autologging.record import RunRecord
 
 __all__ = ["OURS", "UNKNOWN", "Prediction", "Provenance", "callers_name"]
 

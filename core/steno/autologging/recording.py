@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from steno.autologging.provenance import UNKNOWN, callers_name
 
 if TYPE_CHECKING:
-    from steno.autologging.runs import RunRecord
-    from steno.autologging.service import Service
+    from steno.autologging.record import RunRecord
+    from steno.autologging.served import Served
 
 __all__ = ["Call", "Handle", "RecordingStep", "parameter_names"]
 
@@ -63,7 +63,7 @@ class Handle:
     __slots__ = ("__weakref__", "_faults", "_opener", "_record", "service")
 
     def __init__(
-        self, service: Service, record: RunRecord | None = None, opener: Callable[[], RunRecord | None] | None = None
+        self, service: Served, record: RunRecord | None = None, opener: Callable[[], RunRecord | None] | None = None
     ) -> None:
         self.service = service
         self._record = record
@@ -232,7 +232,7 @@ class Call:
 
     def __init__(
         self,
-        service: Service,
+        service: Served,
         handle: Handle,
         function: Callable[..., Any],
         instance: Any,

@@ -12,15 +12,29 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ContextDecorator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from steno.autologging.training import Training
+    from steno.autologging.recording import Handle
+    from steno.autologging.served import Served
 
-__all__ = ["EVERYTHING", "Off", "Scope", "carried", "current", "put", "rank"]
+__all__ = ["EVERYTHING", "InProgress", "Off", "Scope", "carried", "current", "put", "rank"]
 
 EVERYTHING = "*"
 _RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
+
+
+class InProgress(Protocol):
+    """A training as its scope sees it.
+
+    Attributes:
+        live: whether the framework is at work, so that observers may add to the run.
+    """
+
+    live: bool
+
+    def handle_for(self, service: Served) -> Handle:
+        """This training's run, for another integration to write into."""
 
 
 class Scope:
@@ -39,7 +53,7 @@ class Scope:
 
     def __init__(
         self,
-        training: Training | None = None,
+        training: InProgress | None = None,
         *,
         quiet: bool = False,
         off: frozenset[str] = frozenset(),
@@ -52,7 +66,7 @@ class Scope:
         self.all_off = EVERYTHING in off
         self.closed = training is not None or quiet or self.all_off
 
-    def observed_by(self, name: str) -> Training | None:
+    def observed_by(self, name: str) -> InProgress | None:
         """The training that this integration may add to here, while the framework is at work; None if there is none."""
         training = self.training
         if training is None or not training.live or self.quiet or self.all_off or name in self.off:

@@ -17,7 +17,7 @@ from steno.autologging.training import Training
 
 if TYPE_CHECKING:
     from steno.autologging.patches import Handler
-    from steno.autologging.service import Service
+    from steno.autologging.served import Served
     from steno.plugin import Seam
 
 __all__ = ["handler_of"]
@@ -27,7 +27,7 @@ Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 
 
-def handler_of(service: Service, seam: Seam, base: type | None = None) -> Handler:
+def handler_of(service: Served, seam: Seam, base: type | None = None) -> Handler:
     """The handler of one seam.
 
     Args:
@@ -38,7 +38,7 @@ def handler_of(service: Service, seam: Seam, base: type | None = None) -> Handle
     return _MAKERS[seam.kind](service, seam, base)
 
 
-def _train(service: Service, seam: Seam, base: type | None) -> Handler:
+def _train(service: Served, seam: Seam, base: type | None) -> Handler:
     name = service.name
 
     def handle(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
@@ -59,7 +59,7 @@ def _train(service: Service, seam: Seam, base: type | None) -> Handler:
     return handle
 
 
-def _observe(service: Service, seam: Seam, _base: type | None) -> Handler:
+def _observe(service: Served, seam: Seam, _base: type | None) -> Handler:
     name, function, guard = service.name, seam.function, service.guard
 
     def handle(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
@@ -81,7 +81,7 @@ def _observe(service: Service, seam: Seam, _base: type | None) -> Handler:
     return handle
 
 
-def _quiet(_service: Service, _seam: Seam, _base: type | None) -> Handler:
+def _quiet(_service: Served, _seam: Seam, _base: type | None) -> Handler:
     def handle(wrapped: Original, _instance: Any, args: Args, kwargs: Kwargs) -> Any:
         __tracebackhide__ = True
         before = current()
@@ -96,7 +96,7 @@ def _quiet(_service: Service, _seam: Seam, _base: type | None) -> Handler:
     return handle
 
 
-def _workers(_service: Service, _seam: Seam, _base: type | None) -> Handler:
+def _workers(_service: Served, _seam: Seam, _base: type | None) -> Handler:
     def handle(wrapped: Original, _instance: Any, args: Args, kwargs: Kwargs) -> Any:
         __tracebackhide__ = True
         scope = current()
@@ -110,7 +110,7 @@ def _workers(_service: Service, _seam: Seam, _base: type | None) -> Handler:
     return handle
 
 
-def _metric(service: Service, seam: Seam, _base: type | None) -> Handler:
+def _metric(service: Served, seam: Seam, _base: type | None) -> Handler:
     name, function, guard, provenance = service.name, seam.function, service.guard, service.provenance
 
     def handle(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
@@ -133,7 +133,7 @@ def _metric(service: Service, seam: Seam, _base: type | None) -> Handler:
     return handle
 
 
-def _scored(service: Service, wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Call | None:
+def _scored(service: Served, wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Call | None:
     """The call of a metric, with what it scores; None if that is no model of a run."""
     provenance = service.provenance
     found = provenance.search((*args, *kwargs.values()))
@@ -150,7 +150,7 @@ def _scored(service: Service, wrapped: Original, instance: Any, args: Args, kwar
     return call
 
 
-def _predicts(service: Service, seam: Seam, _base: type | None) -> Handler:
+def _predicts(service: Served, seam: Seam, _base: type | None) -> Handler:
     name, function, guard, provenance = service.name, seam.function, service.guard, service.provenance
 
     def handle(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
@@ -173,7 +173,7 @@ def _predicts(service: Service, seam: Seam, _base: type | None) -> Handler:
     return handle
 
 
-_MAKERS: dict[str, Callable[[Service, Seam, type | None], Handler]] = {
+_MAKERS: dict[str, Callable[[Served, Seam, type | None], Handler]] = {
     "train": _train,
     "observe": _observe,
     "quiet": _quiet,

@@ -11,8 +11,8 @@ from steno.autologging.scope import Scope, current, put
 from steno.errors import IntegrationError
 
 if TYPE_CHECKING:
-    from steno.autologging.runs import RunRecord
-    from steno.autologging.service import Service
+    from steno.autologging.record import RunRecord
+    from steno.autologging.served import Served
     from steno.entities import RunStatus
     from steno.plugin import Seam
 
@@ -44,7 +44,7 @@ class Training:
         "live",
     )
 
-    def __init__(self, service: Service, seam: Seam) -> None:
+    def __init__(self, service: Served, seam: Seam) -> None:
         self._service = service
         self._seam = seam
         self._handle = Handle(service, opener=self._open)
@@ -70,7 +70,7 @@ class Training:
         finally:
             put(self._before)
 
-    def handle_for(self, service: Service) -> Handle:
+    def handle_for(self, service: Served) -> Handle:
         """This training's run, for another integration to write into."""
         if service is self._service:
             return self._handle

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from steno.entities import Run, RunData, RunInfo, RunInputs, RunOutputs
 
 if TYPE_CHECKING:
     from steno.tracking.open_run import OpenRun
-    from steno.tracking.session import Session
 
 __all__ = ["ActiveRun"]
+
+
+class _Reader(Protocol):
+    """What reads a run that is being written: the session."""
+
+    def read_run(self, run: OpenRun) -> Run:
+        """A run as the store has it, with everything recorded so far."""
 
 
 class ActiveRun(Run):
@@ -19,9 +25,9 @@ class ActiveRun(Run):
 
     __slots__ = ("_open", "_session")
     _open: OpenRun
-    _session: Session
+    _session: _Reader
 
-    def __init__(self, session: Session, open_run: OpenRun) -> None:
+    def __init__(self, session: _Reader, open_run: OpenRun) -> None:
         object.__setattr__(self, "_session", session)
         object.__setattr__(self, "_open", open_run)
 

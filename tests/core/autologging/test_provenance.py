@@ -13,7 +13,7 @@ import pytest
 
 from steno.autologging import control
 from steno.autologging.provenance import Provenance
-from steno.autologging.runs import RunRecord
+from steno.autologging.record import RunRecord
 
 Y = [2.0, 2.0, 3.0]
 
