@@ -18,6 +18,7 @@ import itertools
 import os
 import threading
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -64,7 +65,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_PROCESS.renew_lock)
 
 
-class Patch:
+class Patch(ABC):
     """One patched function.
 
     Attributes:
@@ -112,22 +113,22 @@ class Patch:
         self._undone = False
         self.turn(on=enabled)
 
-    def _stands(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def _stands(self) -> bool: ...
 
-    def _alive(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def _alive(self) -> bool: ...
 
-    def _remove(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def _remove(self) -> bool: ...
 
+    @abstractmethod
     def reapply(self) -> bool:
         """Put the patch back where something that is no patch has replaced it. Returns whether it did."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_for(self, thing: object) -> bool:
         """Whether this patch, alive, is the one of that function or owner."""
-        raise NotImplementedError
 
 
 class _InPlace(Patch):
