@@ -1,0 +1,1 @@
+"""What a plugin's author tests with: the kit that our own integrations are tested with."""

@@ -1,0 +1,1 @@
+"""The pytest plugin: fixtures for tests of integrations. It defines fixtures and does nothing by itself."""
