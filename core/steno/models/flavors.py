@@ -11,7 +11,6 @@ import pickle
 import platform
 import shutil
 import sys
-import time
 import uuid
 import warnings
 from collections.abc import Iterable, Mapping
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from steno.clock import now
 from steno.entities import LoggedModel
 from steno.errors import AlreadyExistsError, InvalidInputError, ModelError, SchemaError, StenoWarning, StoreError, shown
 from steno.models import environment, places, trust
@@ -310,7 +310,7 @@ def _log(
         integration, model, folder, run_id=open_run.run_id, model_id=new_model_id(), name=name, **rest
     )
     info = _info(described, open_run.experiment_id)
-    now = time.time_ns() // 1_000_000
+    created = now()
     open_run.log_model(
         LoggedModel(
             info.model_id,
@@ -318,8 +318,8 @@ def _log(
             open_run.experiment_id,
             open_run.run_id,
             folder.as_uri(),
-            now,
-            now,
+            created,
+            created,
             "READY",
             integration.name,
             {str(key): str(value) for key, value in (tags or {}).items()},
@@ -346,7 +346,7 @@ def _set_aside(open_run: OpenRun, folder: Path, integration: Integration) -> Non
     aside = folder.with_name(f"{folder.name}.{before.model_uuid}")
     folder.rename(aside)
     if before.model_id is not None:
-        now = time.time_ns() // 1_000_000
+        created = now()
         open_run.log_model(
             LoggedModel(
                 before.model_id,
@@ -354,8 +354,8 @@ def _set_aside(open_run: OpenRun, folder: Path, integration: Integration) -> Non
                 open_run.experiment_id,
                 open_run.run_id,
                 aside.as_uri(),
-                now,
-                now,
+                created,
+                created,
                 "READY",
                 next((flavor for flavor in before.flavors if flavor != PYTHON_FUNCTION), integration.name),
             )

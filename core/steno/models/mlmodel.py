@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 
+from steno.clock import CLOCK
 from steno.errors import InvalidInputError, ModelError, shown
 from steno.models.signature import ModelSignature, Schema
 
@@ -30,9 +30,14 @@ _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 Json = dict[str, Any]
 
 
+def _utc_now() -> dt.datetime:
+    seconds, ns = divmod(CLOCK.ns(), 1_000_000_000)
+    return dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds, microseconds=ns // 1000)
+
+
 def new_model_id() -> str:
     """A fresh id: "m-" and 32 hexadecimal digits."""
-    return f"m-{uuid.uuid4().hex}"
+    return f"m-{CLOCK.noise(16).hex()}"
 
 
 class Model:
@@ -69,11 +74,11 @@ class Model:
     ) -> None:
         self.artifact_path = artifact_path
         self.run_id = run_id
-        self.utc_time_created = utc_time_created or str(dt.datetime.now(dt.UTC).replace(tzinfo=None))
+        self.utc_time_created = utc_time_created or str(_utc_now())
         self.flavors: dict[str, Any] = dict(flavors or {})
         self.signature = signature
         self.saved_input_example_info = saved_input_example_info
-        self.model_uuid = model_uuid or model_id or uuid.uuid4().hex
+        self.model_uuid = model_uuid or model_id or CLOCK.noise(16).hex()
         self._model_id = model_id
         self.mlflow_version = mlflow_version
         self.metadata = metadata

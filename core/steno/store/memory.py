@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from steno.clock import now
 from steno.entities import (
     DEFAULT_EXPERIMENT_ID,
     Dataset,
@@ -187,7 +187,7 @@ class MemoryStore(Store):
 
     def _add_experiment(self, name: str, location: str | None, tags: Mapping[str, str]) -> str:
         self._claim(name)
-        number, at = str(len(self._experiments) + int(DEFAULT_EXPERIMENT_ID)), _now()
+        number, at = str(len(self._experiments) + int(DEFAULT_EXPERIMENT_ID)), now()
         uri = self._places.told(self._places.kept(location, f"./artifacts/{number}"))
         texts = {storable(key): storable(value) for key, value in tags.items()}
         self._experiments[number] = Experiment(number, name, uri, "active", texts, at, at)
@@ -221,6 +221,7 @@ class MemoryStore(Store):
         view_type: int = ViewType.ACTIVE_ONLY,
     ) -> Page[Experiment]:
         """See `Store.search_experiments`."""
+        view_type = rules.checked_view(view_type)
         condition = parse_filter(filter_string, EXPERIMENTS)
         newest_first = (Order(Field("attribute", "creation_time"), descending=True),)
         order = parse_order(order_by, EXPERIMENTS) or newest_first
@@ -256,7 +257,7 @@ class MemoryStore(Store):
                 name=name,
                 lifecycle_stage=cast("LifecycleStage", stage),
                 tags={key: storable(value) for key, value in merged.items() if value is not None},
-                last_update_time=_now(),
+                last_update_time=now(),
             )
 
     # -- runs
@@ -287,6 +288,7 @@ class MemoryStore(Store):
         view_type: int = ViewType.ACTIVE_ONLY,
     ) -> Page[Run]:
         """See `Store.search_runs`."""
+        view_type = rules.checked_view(view_type)
         condition = parse_filter(filter_string)
         order = parse_order(order_by) or (Order(Field("attribute", "start_time"), descending=True),)
         with self._lock:
@@ -342,10 +344,6 @@ class MemoryStore(Store):
     def discard(self) -> None:
         """See `Store.discard`."""
         self._lock = threading.RLock()
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _in_view(stage: str, view_type: int) -> bool:

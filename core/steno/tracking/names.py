@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from steno.clock import CLOCK
 
 __all__ = ["new_run_id", "random_name"]
 
@@ -28,7 +28,7 @@ weasel whale wolf wombat wren yak zebra
 
 def random_name() -> str:
     """A name such as `brave-otter-417`. The program's own random state is neither read nor moved."""
-    noise = int.from_bytes(os.urandom(12), "little")  # so long that the remainders are as good as even
+    noise = int.from_bytes(CLOCK.noise(12), "little")  # so long that the remainders are as good as even
     noise, adjective = divmod(noise, len(_ADJECTIVES))
     noise, animal = divmod(noise, len(_ANIMALS))
     return f"{_ADJECTIVES[adjective]}-{_ANIMALS[animal]}-{noise % 1000}"
@@ -36,4 +36,4 @@ def random_name() -> str:
 
 def new_run_id() -> str:
     """A new run id: 32 hexadecimal digits."""
-    return os.urandom(16).hex()
+    return CLOCK.noise(16).hex()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from steno.clock import CLOCK, now
 from steno.entities import Dataset, LoggedModel, Metric, Param, ParamValue, RunInfo, RunStatus
 from steno.errors import InvalidInputError, shown
 from steno.store.records import (
@@ -30,7 +30,6 @@ from steno.tracking.values import (
     metric_value,
     milliseconds,
     named_values,
-    now,
     param_value,
     step_of,
     tag_value,
@@ -43,8 +42,6 @@ _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 _PIECE = 1000
 _CURVE_PIECE = 20_000
 _MANY_KEYS = 10_000
-
-_clock = time.time_ns
 
 
 class OpenRun:
@@ -140,7 +137,7 @@ class OpenRun:
             known = self._new_key(key)
         if step.__class__ is not int or not _LOWEST <= step <= _HIGHEST:
             step = step_of(step)
-        at = _clock() // 1_000_000 if timestamp is None else milliseconds(timestamp)
+        at = CLOCK.ns() // 1_000_000 if timestamp is None else milliseconds(timestamp)
         self.recorder.record(Point(self.run_id, known, value, step, at))
 
     def log_metrics(self, values: Mapping[str, Any], step: Any = 0, timestamp: int | None = None) -> None:

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
+from steno.clock import now
 from steno.entities import DEFAULT_EXPERIMENT_ID, Experiment, Run, RunInfo
 from steno.errors import InvalidInputError, StateError, shown
 from steno.store.base import Store
@@ -28,7 +29,7 @@ from steno.tracking.notices import notices
 from steno.tracking.open_run import RUN_NAME_TAG, OpenRun
 from steno.tracking.recorder import Recorder
 from steno.tracking.scopes import Scopes
-from steno.tracking.values import key_of, milliseconds, now, tag_value
+from steno.tracking.values import key_of, milliseconds, tag_value
 
 __all__ = ["Session", "reset", "session"]
 

@@ -6,10 +6,10 @@ import math
 import numbers
 import operator
 import sys
-import time
 from collections.abc import Mapping
 from typing import Any
 
+from steno.clock import now
 from steno.entities import ParamValue
 from steno.errors import InvalidInputError, shown
 from steno.tracking.notices import notices
@@ -21,7 +21,6 @@ __all__ = [
     "metric_value",
     "milliseconds",
     "named_values",
-    "now",
     "param_value",
     "run_id_of",
     "step_of",
@@ -44,11 +43,6 @@ _CONVERSION = (  # what a `__float__`, `__index__` or `__str__` of the user's ma
 )
 _LATEST_MS = 10**14  # the year 5138; a larger timestamp is in another unit
 _MISSING = ("NoneType", "NaTType", "NAType", "MaskedConstant", "datetime64", "timedelta64")
-
-
-def now() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 def metric_value(value: Any) -> float:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
+from steno.clock import now
 from steno.store import rules
 from steno.store.base import Rejection
 from steno.store.columns import MetricRecord, transposed
@@ -26,7 +27,6 @@ from steno.store.records import (
     Tags,
 )
 from steno.store.sql import hydrate, inputs, metrics, models
-from steno.store.sql.engine import now
 from steno.store.sql.keys import Keys
 from steno.store.sql.metrics import OpenChunks, SeriesId
 from steno.store.sql.statements import Among, Insert, Statement, replacing

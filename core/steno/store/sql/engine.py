@@ -20,23 +20,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from steno.clock import now
 from steno.errors import InvalidInputError, StenoError, StoreError
 from steno.store.search import like
 from steno.store.sql import tables
 from steno.store.sql.statements import LIKE_FUNCTION
 
-__all__ = ["Engine", "now"]
+__all__ = ["Engine"]
 
 DEFAULT_WAIT_S = 60.0
 _PRAGMAS = ("synchronous=normal", "cache_size=-65536", "mmap_size=1073741824", "temp_store=memory")
 _READERS_WAIT_MS = 5000
 _SMALLEST_PAGE = 512
 _ABANDONED: list[sa.Pool] = []  # connections of a parent process: closing one here would end the parent's locks
-
-
-def now() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class Engine:

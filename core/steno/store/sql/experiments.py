@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
+from steno.clock import now
 from steno.entities import Experiment, LifecycleStage, Page, ViewType
 from steno.errors import AlreadyExistsError, NotFoundError, shown
 from steno.store import rules
@@ -13,7 +14,6 @@ from steno.store.meaning import experiment_matches, experiment_sort_key
 from steno.store.paging import Position, checked_size, fingerprint, page_of
 from steno.store.places import INSIDE, Places
 from steno.store.search import EXPERIMENTS, Field, Order, parse_filter, parse_order
-from steno.store.sql.engine import now
 from steno.store.sql.hydrate import tags_of
 from steno.store.sql.keys import Keys
 from steno.store.sql.statements import Insert, in_pieces, replacing
@@ -99,7 +99,7 @@ def search(
     size = checked_size(max_results)
     deleted = experiment.c.deleted_at
     views = {ViewType.ACTIVE_ONLY: [deleted.is_(None)], ViewType.DELETED_ONLY: [deleted.is_not(None)]}
-    found = _read(connection, places, views.get(view_type, []))
+    found = _read(connection, places, views.get(rules.checked_view(view_type), []))
     items = [
         (Position(experiment_sort_key(order, item), int(item.experiment_id)), item)
         for item in found
