@@ -9,29 +9,25 @@ module is loaded, alone, when its framework has been imported. What goes wrong i
 from __future__ import annotations
 
 import importlib
-import os
-import sys
 import threading
+import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType, ModuleType, TracebackType
 from typing import Any, Literal
 
 import pluggy
 
-from steno import hookspecs
+from steno import config, hookspecs
+from steno.entry_points import ALWAYS_ON, FRAMEWORKS, scan, stamp
 from steno.errors import IntegrationError, shown
 from steno.plugin import Integration
 
 __all__ = ["ALWAYS_ON", "API", "FRAMEWORKS", "Plugin", "Registry", "registry", "reset"]
 
-FRAMEWORKS = "steno"
-ALWAYS_ON = "steno.plugins"
 API = 1
 _KINDS = (bool, int, float, str, tuple, type(None))
-_FOLDERS = (".dist-info", ".egg-info")
 
 
 @dataclass(slots=True)
@@ -46,7 +42,9 @@ class Plugin:
         version: that distribution's version.
         state: "found" (not loaded yet), "loaded" or "broken".
         why: what is wrong with it, in a sentence; "" if nothing is.
-        fault: the traceback behind `why`, or of the last hook of it that raised.
+        fault: the traceback behind `why`, or of the last hook of it that failed.
+        last_fault: which hook that was, and what happened, in a line.
+        fault_time: when, in seconds since the epoch.
         module: the loaded module.
         integration: what it registered.
     """
@@ -59,6 +57,8 @@ class Plugin:
     state: Literal["found", "loaded", "broken"] = "found"
     why: str = ""
     fault: str = ""
+    last_fault: str = ""
+    fault_time: float = 0.0
     module: ModuleType | None = None
     integration: Integration | None = None
     offers: list[object] = field(default_factory=list, repr=False)
@@ -94,7 +94,7 @@ class _Isolated:
         if self.fatal:
             self.plugin.break_down(why, text)
         else:
-            self.plugin.why, self.plugin.fault = why, text
+            self.plugin.last_fault, self.plugin.fault, self.plugin.fault_time = why, text, time.time()
         return True
 
 
@@ -119,11 +119,11 @@ class Registry:
 
     def plugins(self) -> Mapping[str, Plugin]:
         """Every installed plugin by name; names are read again when `sys.path` or one of its folders changed."""
-        stamp = _stamp()
+        seen = stamp()
         with self._lock:
-            if stamp != self._scanned:
-                self._adopt(list(_scan()))
-                self._scanned = stamp
+            if seen != self._scanned:
+                self._adopt([Plugin(*found) for found in scan()])
+                self._scanned = seen
             return MappingProxyType(dict(self._plugins))
 
     def _adopt(self, found: list[Plugin]) -> None:
@@ -204,6 +204,7 @@ class Registry:
             with _Isolated(plugin, f"registering {plugin.value}", fatal=True):
                 manager.register(loaded, plugin.name)
                 manager.check_pending()
+                _refuse_wrappers(manager, plugin)
                 plugin.state = "loaded"
         finally:
             self._registering = outer
@@ -242,8 +243,9 @@ class Registry:
         if self._always_on_loaded:
             return
         self._always_on_loaded = True
+        blocked = self._blocked | config.names("disable")
         for name, plugin in self.plugins().items():
-            if plugin.always_on and name not in self._blocked:
+            if plugin.always_on and name not in blocked:
                 self.load(name)
 
     def integration(self, name: str) -> Integration:
@@ -273,24 +275,47 @@ class Registry:
     def wanted(self, hook: str) -> bool:
         """Whether any plugin implements this hook, so that its arguments are worth making."""
         self.load_always_on()
-        return self._manager is not None and bool(getattr(self._manager.hook, hook).get_hookimpls())
+        return bool(self._implementations(hook))
 
-    def hooks(self, hook: str, /, **arguments: Any) -> list[Any]:
-        """Call every implementation of a hook, each alone, and return what they gave, in order of registration.
+    def hooks(self, hook: str, read: Callable[[Any], Any] | None = None, /, **arguments: Any) -> list[Any]:
+        """Call every implementation of a hook, each alone, and return what they gave, in the order of the calls.
 
-        None is left out. An implementation that raises is noted on its plugin (`why`, `fault`) and left out too.
+        That is the order in which plugins were registered; `tryfirst=True` and `trylast=True` come before and after.
+        None is left out. An implementation that raises is noted on its plugin (`last_fault`, `fault`) and left out too.
+
+        Args:
+            hook: its name.
+            read: makes of each result what is returned; if it raises, that is the plugin's fault.
+            **arguments: those of the spec.
         """
+        return list(self._results(hook, read, arguments))
+
+    def first(self, hook: str, read: Callable[[Any], Any], /, **arguments: Any) -> Any:
+        """What the first implementation gave that gave something, as `read` makes it; None if none did."""
+        return next(self._results(hook, read, arguments), None)
+
+    def implementers(self, hook: str) -> list[str]:
+        """The names of the plugins that implement a hook, in the order in which they are called."""
         self.load_always_on()
-        if self._manager is None:
-            return []
-        results = []
-        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+        return [implementation.plugin_name for implementation in self._implementations(hook)]
+
+    def _results(self, hook: str, read: Callable[[Any], Any] | None, arguments: Mapping[str, Any]) -> Iterator[Any]:
+        self.load_always_on()
+        for implementation in self._implementations(hook):
             plugin = self._plugins.get(implementation.plugin_name) or Plugin(implementation.plugin_name, "")
+            result = None
             with _Isolated(plugin, f"hook {hook}", fatal=False):
                 result = implementation.function(*[arguments[name] for name in implementation.argnames])
-                if result is not None:
-                    results.append(result)
-        return results
+                if result is not None and read is not None:
+                    result = read(result)
+            if result is not None:
+                yield result
+
+    def _implementations(self, hook: str) -> list[Any]:
+        if self._manager is None:
+            return []
+        found = getattr(self._manager.hook, hook).get_hookimpls()  # pluggy calls them from the last to the first
+        return sorted(found, key=lambda each: each.trylast - each.tryfirst)
 
     def block(self, name: str) -> None:
         """Take a plugin out: its hooks are not called until `unblock`. An unknown name waits for its plugin."""
@@ -317,81 +342,14 @@ class Registry:
         return name in self._blocked
 
 
-# -- reading entry points without importlib.metadata, which costs 30 ms to import and 25 ms a call
-
-
-def _stamp() -> object:
-    """Changes when `sys.path`, or a folder on it, changes."""
-    stamps = []
-    for entry in sys.path:
-        try:
-            stamps.append((entry, os.stat(entry or ".").st_mtime_ns))  # noqa: PTH116  Path costs ten times as much
-        except (OSError, ValueError, TypeError):  # gone, or nothing that could be a folder
-            stamps.append((entry, 0))
-    return stamps
-
-
-def _scan() -> Iterator[Plugin]:
-    for entry in dict.fromkeys(sys.path):
-        try:
-            with os.scandir(entry or ".") as found:
-                folders = sorted(item.path for item in found if item.name.endswith(_FOLDERS))
-        except NotADirectoryError:
-            yield from _scan_archive(entry)
-            continue
-        except (OSError, ValueError, TypeError):
-            continue
-        for folder in folders:
-            yield from _read_folder(Path(folder))
-
-
-def _read_folder(folder: Path) -> Iterator[Plugin]:
-    try:
-        with open(f"{folder}/entry_points.txt", encoding="utf-8") as file:  # noqa: PTH123  hundreds of these
-            text = file.read()
-    except (OSError, UnicodeDecodeError):
-        return
-    if "[steno" in text:
-        yield from _read(text, *_distribution(folder))
-
-
-def _scan_archive(entry: str) -> Iterator[Plugin]:
-    """A zip or anything else that only importlib.metadata can look into."""
-    from importlib import metadata  # noqa: PLC0415  30 ms, and nearly nobody has a zip on sys.path
-
-    for distribution in metadata.distributions(path=[entry]):
-        text = distribution.read_text("entry_points.txt") or ""
-        if "[steno" in text:
-            yield from _read(text, distribution.metadata["Name"] or "", distribution.version)
-
-
-def _read(text: str, distribution: str, version: str) -> Iterator[Plugin]:
-    group = ""
-    for raw in text.splitlines():
-        line = raw.strip()
-        if line.startswith("[") and line.endswith("]"):
-            group = line[1:-1].strip()
-        elif group in (FRAMEWORKS, ALWAYS_ON) and "=" in line and not line.startswith(("#", ";")):
-            name, _, value = line.partition("=")
-            value = value.partition("[")[0].strip()  # extras are of no use here
-            yield Plugin(name.strip(), value, group, distribution, version)
-
-
-def _distribution(folder: Path) -> tuple[str, str]:
-    """Name and version, from the head of METADATA or PKG-INFO, else from the folder's name."""
-    found = dict.fromkeys(("Name", "Version"), "")
-    for file in ("METADATA", "PKG-INFO"):
-        try:
-            head = (folder / file).read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
-        except OSError:
-            continue
-        for line in head.splitlines():
-            key, _, value = line.partition(":")
-            if key in found and not found[key]:
-                found[key] = value.strip()
-        break
-    name, _, version = folder.stem.partition("-")
-    return found["Name"] or name, found["Version"] or version
+def _refuse_wrappers(manager: pluggy.PluginManager, plugin: Plugin) -> None:
+    """Each implementation is called alone, so there is nothing that one could wrap."""
+    for caller in manager.get_hookcallers(plugin.module) or ():
+        for each in caller.get_hookimpls():
+            if each.plugin is plugin.module and (each.wrapper or each.hookwrapper):
+                raise IntegrationError(
+                    f"its {caller.name} is a wrapper, accepted are plain functions: write @hookimpl without `wrapper`"
+                )
 
 
 def _resolve(value: str) -> Any:

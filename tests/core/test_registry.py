@@ -153,9 +153,9 @@ def test_each_hook_implementation_runs_alone(install: Install) -> None:
     assert registry.wanted("steno_run_tags")
     assert not registry.wanted("steno_status")
     assert registry.hooks("steno_run_tags") == [{"job": "1"}, {"job": "4"}]
-    assert registry.plugins()["two"].why == "hook steno_run_tags raised KeyError: 'x'"
-    assert "Traceback" in registry.plugins()["two"].fault
-    assert registry.plugins()["two"].state == "loaded"
+    two = registry.plugins()["two"]
+    assert (two.state, two.why, two.last_fault) == ("loaded", "", "hook steno_run_tags raised KeyError: 'x'")
+    assert "Traceback" in two.fault
 
 
 def test_a_blocked_plugin_is_not_called_until_unblocked(install: Install) -> None:

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from steno import registry as registry_module
 from steno.autologging import namespace
+from steno.autologging.options import COMMON
 from steno.autologging.scope import Off
 from steno.autologging.switchboard import Request, Switchboard
 from steno.autologging.wishes import (
+    Flags,
     Names,
     Selection,
     check_flags,
     checked_names,
     checked_tags,
     checked_wishes,
+    split,
     unknown,
 )
 from steno.registry import registry
@@ -25,8 +28,6 @@ if TYPE_CHECKING:
     from steno.autologging.status import Status
 
 __all__ = ["autolog", "disable", "enable", "framework", "is_plugin", "off", "reset", "silent", "status"]
-
-_FLAGS = ("exclusive", "silent")
 
 
 class _Home:
@@ -74,26 +75,24 @@ def autolog(
         log_model_signatures: store the columns and types that each model takes and gives (True).
         log_training_metrics: compute scores on the training data (True).
         exclusive: record nothing while a run of yours is active (False).
-        silent: show no cards in notebooks (False).
+        silent: say nothing: no warnings about what could not be recorded, no cards in notebooks (False). What went
+            wrong is in `status()` all the same.
         extra_tags: set on every run that a training opens.
         children: record in this process even though another process started it.
         **integrations: by name False, True or options: `autolog(sklearn={"log_models": False}, xgboost=False)`.
+            `exclusive`, `silent` and `extra_tags` may be among the options.
 
     Raises:
         IntegrationError: one that is asked for by name cannot be served. Nothing has changed then.
         InvalidInputError: an option is unknown or has a wrong value. Nothing has changed then.
     """
-    common = {
-        "log_models": log_models,
-        "log_datasets": log_datasets,
-        "log_input_examples": log_input_examples,
-        "log_model_signatures": log_model_signatures,
-        "log_training_metrics": log_training_metrics,
-    }
+    values = (log_models, log_datasets, log_input_examples, log_model_signatures, log_training_metrics)
+    common = dict(zip(COMMON, values, strict=True))
     flags = {"disable": disable, "exclusive": exclusive, "silent": silent, "children": children}
     check_flags({**common, **flags})
-    wishes, tags = checked_wishes(integrations), checked_tags(extra_tags)
-    _Home.switchboard.autolog(Request(Selection(only, exclude), wishes, common, flags, tags))
+    wishes, said = checked_wishes(integrations), Flags(exclusive, silent, checked_tags(extra_tags))
+    selection = Selection(only, exclude)
+    _Home.switchboard.autolog(Request(selection, wishes, common, said, off=bool(disable), children=bool(children)))
 
 
 def autolog_one(name: str, *, disable: bool = False, options: Mapping[str, Any]) -> None:
@@ -102,24 +101,20 @@ def autolog_one(name: str, *, disable: bool = False, options: Mapping[str, Any])
     Args:
         name: the integration.
         disable: switch it off instead.
-        options: its options; `exclusive`, `silent` and `extra_tags` hold for all integrations, as in `autolog`.
+        options: its options, `exclusive`, `silent` and `extra_tags`. They hold for this one, whatever `autolog` is told
+            before or after.
 
     Raises:
         IntegrationError: it cannot be served. Nothing has changed then.
         InvalidInputError: an option is unknown or has a wrong value. Nothing has changed then.
     """
-    flags = {flag: options[flag] for flag in _FLAGS if options.get(flag) is not None}
-    check_flags({"disable": disable, **flags})
-    tags = checked_tags(options.get("extra_tags"))
+    check_flags({"disable": disable})
+    split(options)
     checked_names(name, "name")
-    switchboard = _Home.switchboard
     if disable:
-        switchboard.disable([name])
-        return
-    switchboard.autolog_one(name, {key: value for key, value in options.items() if key not in (*_FLAGS, "extra_tags")})
-    switchboard.silent = flags.get("silent", switchboard.silent)
-    runs = switchboard.process.runs
-    runs.exclusive, runs.extra_tags = flags.get("exclusive", runs.exclusive), tags or runs.extra_tags
+        _Home.switchboard.disable([name])
+    else:
+        _Home.switchboard.autolog_one(name, options)
 
 
 def disable(names: Names = None) -> None:
@@ -170,7 +165,7 @@ def status() -> Status:
 
 
 def silent() -> bool:
-    """Whether `autolog(silent=True)` holds."""
+    """Whether somebody asked for silence, of all integrations or of one."""
     return _Home.switchboard.silent
 
 

@@ -49,20 +49,25 @@ class Fault:
     count: int
     time: float
 
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}"
+
 
 class Step:
     """One guarded stretch of our code; a context manager that lets no `Exception` out.
 
     Attributes:
         failed: whether the stretch was left by an exception.
+        fault: that exception, as it is kept.
     """
 
-    __slots__ = ("_guard", "failed", "name")
+    __slots__ = ("_guard", "failed", "fault", "name")
 
     def __init__(self, guard: Guard, name: str) -> None:
         self._guard = guard
         self.name = name
         self.failed = False
+        self.fault: Fault | None = None
 
     def __enter__(self) -> Step:
         return self
@@ -76,7 +81,7 @@ class Step:
         if not isinstance(error, Exception):
             return False
         self.failed = True
-        self._guard.record(self.name, error)
+        self.fault = self._guard.record(self.name, error)
         return not self._guard.strict
 
 
@@ -89,11 +94,13 @@ class Guard:
 
     Attributes:
         strict: let faults out after recording them; for tests.
+        silent: say nothing aloud; faults are kept and logged all the same.
     """
 
     def __init__(self, owner: str, *, limit: int = 3, strict: bool = False) -> None:
         self.owner = owner
         self.strict = strict
+        self.silent = False
         self._limit = limit
         self._faults: dict[str, Fault] = {}
         self._in_a_row: dict[str, int] = {}
@@ -143,10 +150,19 @@ class Guard:
         self._said.add((name, fault.kind))
         _quietly(_LOG.debug, "%s", fault.traceback)
         if first:
-            say(f"{self.owner}: {name} failed ({fault.kind}: {fault.message}); your program is not affected", error)
+            self.say(f"{self.owner}: {name} failed ({fault}); your program is not affected", error)
         elif row == self._limit:
-            say(f"{self.owner}: {name} failed {row} times in a row and is given up", error)
+            self.say(f"{self.owner}: {name} failed {row} times in a row and is given up", error)
         return fault
+
+    def say(self, message: str, error: BaseException | None = None) -> None:
+        """Warn the user, unless they want to hear nothing."""
+        if not self.silent:
+            say(message, error)
+
+    def try_again(self) -> None:
+        """Steps that were given up are tried again; what went wrong is still known."""
+        self._in_a_row.clear()
 
     def reset(self) -> None:
         """Forget every fault; steps that were given up are tried again and causes are said again."""

@@ -89,7 +89,7 @@ class Patch(ABC):
         """What is in force: `on`, `off`; `foreign` if somebody patched over us; `pinned` if that hinders the undo."""
         if self._undone:
             return "off" if self._gone else "pinned"
-        return "on" if self._stands() else "foreign"
+        return ("on" if self._switch else "off") if self._stands() else "foreign"
 
     def __repr__(self) -> str:
         return f"<Patch {self.target} {self.installer}, {self.state}>"

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from steno.autologging.provenance import UNKNOWN, callers_name
+from steno.errors import IntegrationError
 
 if TYPE_CHECKING:
     from steno.autologging.record import RunRecord
@@ -98,6 +99,12 @@ class Handle:
         if isinstance(fault, Exception):
             self.service.guard.record(step, fault)
         self._faults.append((step, fault))
+        if self._record is not None:
+            self._list_faults(self._record)
+
+    def omitted(self, step: str) -> None:
+        """Note on the run that a step was not tried, as it has failed too often."""
+        self._faults.append((step, IntegrationError("given up, as it failed again and again; see steno.status()")))
         if self._record is not None:
             self._list_faults(self._record)
 

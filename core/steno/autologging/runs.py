@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from steno.autologging.record import RunRecord
@@ -18,16 +17,9 @@ __all__ = ["Runs"]
 
 
 class Runs:
-    """Which run a training is written into.
-
-    Args:
-        exclusive: whether nothing is recorded while a run of the user's is active.
-        extra_tags: set on every run that a training opens.
-    """
+    """Which run a training is written into."""
 
     def __init__(self) -> None:
-        self.exclusive = False
-        self.extra_tags: Mapping[str, str] = {}
         self._lock = threading.Lock()
         self._claimed: dict[str, RunRecord] = {}
         self._joined: OpenRun | None = None
@@ -38,12 +30,12 @@ class Runs:
         self._claimed = {}
         self._joined = None
 
-    def refusal(self) -> str:
-        """Why nothing is recorded now; "" if a training may be."""
+    def refusal(self, service: Served) -> str:
+        """Why nothing of this integration is recorded now; "" if a training may be."""
         place = rank()
         if place > 0 and not os.environ.get("STENO_RUN_ID"):
             return f"this is process {place} of a distributed training; process 0 records it"
-        if self.exclusive and _session().active() is not None:
+        if service.exclusive and _session().active() is not None:
             return "a run of yours is active, and steno.autolog(exclusive=True) says not to record then"
         return ""
 
@@ -53,7 +45,7 @@ class Runs:
         active = session.active() or self._join(session)
         record = None if active is None else self._claim(active)
         if record is None:
-            tags = {**self.extra_tags, "mlflow.autologging": service.name, "steno.integration": service.name}
+            tags = {**service.extra_tags, "mlflow.autologging": service.name, "steno.integration": service.name}
             record = RunRecord(session.open_run(tags=tags, parent=active), own=True)
         else:
             with service.guard.step("tags"):

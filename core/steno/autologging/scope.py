@@ -29,9 +29,11 @@ class InProgress(Protocol):
 
     Attributes:
         live: whether the framework is at work, so that observers may add to the run.
+        account: what becomes of a training call inside it, in words.
     """
 
     live: bool
+    account: str
 
     def handle_for(self, service: Served) -> Handle:
         """This training's run, for another integration to write into."""
@@ -47,9 +49,10 @@ class Scope:
         outer: what held before, and holds again behind a `with steno.off()`.
         closed: whether no training can begin here, whoever asks.
         all_off: whether everything is switched off here.
+        inside: the function in which nothing is recorded, where `quiet`.
     """
 
-    __slots__ = ("all_off", "closed", "off", "outer", "quiet", "training")
+    __slots__ = ("all_off", "closed", "inside", "off", "outer", "quiet", "training")
 
     def __init__(
         self,
@@ -58,8 +61,10 @@ class Scope:
         quiet: bool = False,
         off: frozenset[str] = frozenset(),
         outer: Scope | None = None,
+        inside: Any = None,
     ) -> None:
         self.training = training
+        self.inside = inside
         self.quiet = quiet
         self.off = off
         self.outer = outer
@@ -72,6 +77,15 @@ class Scope:
         if training is None or not training.live or self.quiet or self.all_off or name in self.off:
             return None
         return training
+
+    def reason(self, name: str) -> str:
+        """Why this integration begins no training here, where no other training is in progress."""
+        if self.all_off:
+            return "switched off here by steno.off()"
+        if name in self.off:
+            return f"switched off here by steno.off({name!r})"
+        home, title = (getattr(self.inside, key, "") for key in ("__module__", "__qualname__"))
+        return f"inside {home}.{title}, in which nothing is recorded" if title else "nothing is recorded here"
 
 
 _SCOPE: ContextVar[Scope | None] = ContextVar("steno_scope", default=None)
@@ -97,7 +111,8 @@ class Off(ContextDecorator):
         if before is None:
             put(Scope(off=self._names))
         else:
-            put(Scope(before.training, quiet=before.quiet, off=before.off | self._names, outer=before))
+            off = before.off | self._names
+            put(Scope(before.training, quiet=before.quiet, off=off, outer=before, inside=before.inside))
         return self
 
     def __exit__(self, *fault: object) -> None:
@@ -105,11 +120,11 @@ class Off(ContextDecorator):
         put(None if scope is None else scope.outer)
 
 
-def quieted(scope: Scope | None) -> Scope:
-    """The same scope, with nothing recorded inside."""
+def quieted(scope: Scope | None, function: Any) -> Scope:
+    """The same scope, with nothing recorded inside `function`."""
     if scope is None:
-        return Scope(quiet=True)
-    return Scope(scope.training, quiet=True, off=scope.off)
+        return Scope(quiet=True, inside=function)
+    return Scope(scope.training, quiet=True, off=scope.off, inside=function)
 
 
 class _Carried:

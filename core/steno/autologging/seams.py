@@ -39,14 +39,20 @@ def handler_of(service: Served, seam: Seam, base: type | None = None) -> Handler
 
 
 def _train(service: Served, seam: Seam, base: type | None) -> Handler:
-    name = service.name
+    name, tally = service.name, service.tally
 
     def handle(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
         __tracebackhide__ = True
+        if base is not None and instance is not None and not isinstance(instance, base):
+            return wrapped(*args, **kwargs)  # a mixin's method, in a class of somebody else's
         before = current()
         if before is not None and (before.closed or name in before.off):
+            if before.training is None:
+                tally.declined(before.reason(name))
+            else:
+                tally.inside(before.training.account)
             return wrapped(*args, **kwargs)
-        if instance is not None and not service.answers_for(instance, base):
+        if instance is not None and not service.answers_for(instance):
             return wrapped(*args, **kwargs)
         with Training(service, seam) as training:
             training.begin(wrapped, instance, args, kwargs)
@@ -87,7 +93,7 @@ def _quiet(_service: Served, _seam: Seam, _base: type | None) -> Handler:
         before = current()
         if before is not None and before.quiet:
             return wrapped(*args, **kwargs)
-        put(quieted(before))
+        put(quieted(before, wrapped))
         try:
             return wrapped(*args, **kwargs)
         finally:
@@ -118,7 +124,7 @@ def _metric(service: Served, seam: Seam, _base: type | None) -> Handler:
         before = current()
         if (before is not None and (before.closed or name in before.off)) or not provenance:
             return wrapped(*args, **kwargs)
-        put(quieted(before))  # a metric is made of others, and only the one that the user called counts
+        put(quieted(before, wrapped))  # a metric is made of others, and only the one that the user called counts
         try:
             result = wrapped(*args, **kwargs)
             if not guard.given_up(seam.name):

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from steno.autologging.guard import Guard
     from steno.autologging.provenance import Provenance
     from steno.autologging.record import RunRecord
+    from steno.autologging.tally import Tally
     from steno.plugin import Integration
 
 __all__ = ["RunsOfProcess", "Served"]
@@ -17,8 +18,8 @@ __all__ = ["RunsOfProcess", "Served"]
 class RunsOfProcess(Protocol):
     """Which run a training is written into."""
 
-    def refusal(self) -> str:
-        """Why nothing is recorded now; "" if a training may be."""
+    def refusal(self, service: Served) -> str:
+        """Why nothing of this integration is recorded now; "" if a training may be."""
 
     def open(self, service: Served) -> RunRecord:
         """The run of a training that begins now."""
@@ -33,8 +34,15 @@ class Served(Protocol):
     options: Mapping[str, Any]
     integration: Integration | None
     packages: frozenset[str]
-    calls: int
-    runs: int
+    tally: Tally
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether nothing is recorded while a run of the user's is active."""
+
+    @property
+    def extra_tags(self) -> Mapping[str, str]:
+        """Tags for every run that a training opens."""
 
     @property
     def runs_of_process(self) -> RunsOfProcess:
@@ -49,11 +57,8 @@ class Served(Protocol):
     def owns(self, cls: type) -> bool:
         """Whether this integration answers for a class."""
 
-    def answers_for(self, instance: object, base: type | None) -> bool:
-        """Whether a call on this object is one to record."""
-
-    def skipped(self, reason: str) -> None:
-        """Note a call that was not recorded."""
+    def answers_for(self, instance: object) -> bool:
+        """Whether a call on this object is one to record; notes one that is not."""
 
     def sweep(self) -> None:
         """After a training: take in what was defined or set anew meanwhile."""

@@ -10,11 +10,13 @@ from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from steno.autologging import options as options_of
-from steno.autologging.guard import Guard, say
+from steno.autologging.guard import Guard
 from steno.autologging.imports import Waiting, recheck, when_imported
 from steno.autologging.provenance import Provenance
 from steno.autologging.runs import Runs
+from steno.autologging.tally import Tally
 from steno.autologging.versions import framework_version, version_problem
+from steno.autologging.wishes import Flags
 from steno.errors import IntegrationError
 from steno.registry import registry
 
@@ -36,6 +38,7 @@ class Process:
         provenance: which run made what.
         runs: which run a training is written into.
         common: options that hold for every integration, as given to `autolog`.
+        flags: the same for flags.
     """
 
     def __init__(self) -> None:
@@ -43,6 +46,7 @@ class Process:
         self.provenance = Provenance()
         self.runs = Runs()
         self.common: dict[str, Any] = {}
+        self.flags = Flags()
 
     def service(self, name: str) -> Service:
         """The service of one plugin, made when it is first asked for."""
@@ -59,11 +63,10 @@ class Service:
         on: whether it is switched on.
         why: why it is not served, or what was asked; "" if there is nothing to say.
         explicit: options given for it by name.
+        flags: flags given for it by name; they win over those for all.
         options: every option as it holds now.
         version: the framework's version, once it has been imported.
-        calls: outermost calls of training functions.
-        runs: how many of them were recorded.
-        skips: how many were not, and `last_skip` why.
+        tally: how many trainings it saw, and what became of them.
     """
 
     def __init__(self, name: str, process: Process) -> None:
@@ -76,16 +79,17 @@ class Service:
         self.on = False
         self.why = ""
         self.explicit: dict[str, Any] = {}
+        self.flags = Flags()
         self.options: Mapping[str, Any] = MappingProxyType({})
         self.integration: Integration | None = None
         self.packages: frozenset[str] = frozenset({name})
         self.version = ""
-        self.calls = self.runs = self.skips = 0
-        self.last_skip = ""
+        self.tally = Tally()
         self.installation: Installation | None = None
         self._journal: PatchJournal | None = None
         self._waiting: Waiting | None = None
         self._problem: Literal["", "unsupported", "broken"] = ""
+        self.resolve_options()
 
     # -- switching
 
@@ -94,6 +98,7 @@ class Service:
         if self.on:
             return
         self.on, self.why, self._problem = True, "", ""
+        self.guard.try_again()
         waiting = when_imported(self.name, self._arrived, guard=self.guard)  # no lock held: it may wait for an import
         with self._lock:
             self._waiting, outdated = (waiting, self._waiting) if self.on else (None, waiting)
@@ -117,6 +122,7 @@ class Service:
     def after_fork(self) -> None:
         """In a forked child: every patch becomes a pass-through, and no lock of the parent's is waited for."""
         self._lock = threading.RLock()
+        self.tally.renew_lock()
         if self.installation is not None:
             self.installation.renew_lock()
         self.hear(wanted=False)
@@ -135,7 +141,8 @@ class Service:
         self.resolve_options()
 
     def resolve_options(self) -> None:
-        """Read the options again; what is wrong with one from the environment is said, and its default holds."""
+        """Read options and flags again; what is wrong with one from the environment is said, and its default holds."""
+        self.guard.silent = self.silent
         if self.integration is None:
             return
         self.options, problems = options_of.resolved(self.integration, self.explicit, self._process.common)
@@ -196,7 +203,7 @@ class Service:
 
     def _refuse(self, problem: Literal["unsupported", "broken"], why: str) -> None:
         self._problem, self.why = problem, why
-        say(f"{self.name} is imported and not recorded: {why}; see steno.status()")
+        self.guard.say(f"{self.name} is imported and not recorded: {why}; see steno.status()")
         for other in list(self._process.services.values()):  # its classes may now be somebody else's to record
             if other is not self and other.installation is not None:
                 other.installation.walk_again(everything=True)
@@ -237,14 +244,32 @@ class Service:
         other = self._process.services.get(owner)
         return other is not None and other._problem != ""
 
-    def answers_for(self, instance: object, base: type | None) -> bool:
-        """Whether a call on this object is one to record: of the declared class, and nobody else's."""
-        return (base is None or isinstance(instance, base)) and self.owns(type(instance))
+    @property
+    def exclusive(self) -> bool:
+        """Whether nothing is recorded while a run of the user's is active."""
+        own = self.flags.exclusive
+        return bool(self._process.flags.exclusive if own is None else own)
 
-    def skipped(self, reason: str) -> None:
-        """Note a call that was not recorded."""
-        self.skips += 1
-        self.last_skip = reason
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is said about this integration."""
+        own = self.flags.silent
+        return bool(self._process.flags.silent if own is None else own)
+
+    @property
+    def extra_tags(self) -> Mapping[str, str]:
+        """Tags for every run that a training opens."""
+        own = self.flags.extra_tags
+        return (self._process.flags.extra_tags if own is None else own) or {}
+
+    def answers_for(self, instance: object) -> bool:
+        """Whether a call on this object is this integration's to record; notes one that is another's."""
+        cls = type(instance)
+        if self.owns(cls):
+            return True
+        owner = registry().owner_of(cls)
+        self.tally.declined(f"{cls.__module__}.{cls.__qualname__} is for the integration {owner!r} to record")
+        return False
 
     def sweep(self) -> None:
         """After a training: take in classes that were defined without notice, and those set anew by a pickle."""

@@ -11,7 +11,7 @@ from steno import config
 from steno.autologging import options
 from steno.autologging.scope import EVERYTHING, put
 from steno.autologging.service import Process
-from steno.autologging.wishes import Selection, Wish
+from steno.autologging.wishes import Flags, Selection, Wish, split
 from steno.registry import registry
 
 __all__ = ["BLOCKED", "Request", "Switchboard", "blocked_names", "is_blocked"]
@@ -27,8 +27,9 @@ class Request:
         selection: `only` and `exclude`.
         wishes: what was said of single integrations.
         common: options for all integrations; None where nothing was said.
-        flags: `disable`, `exclusive`, `silent`, `children`; None where nothing was said.
-        extra_tags: set on every run that a training opens.
+        flags: `exclusive`, `silent` and `extra_tags`.
+        off: whether all of them are to be switched off.
+        children: whether to record in this process even though another one started it.
     """
 
     def __init__(
@@ -36,14 +37,17 @@ class Request:
         selection: Selection,
         wishes: Mapping[str, Wish],
         common: Mapping[str, Any],
-        flags: Mapping[str, bool | None],
-        extra_tags: Mapping[str, str],
+        flags: Flags,
+        *,
+        off: bool,
+        children: bool,
     ) -> None:
         self.selection = selection
         self.wishes = wishes
         self.common = common
         self.flags = flags
-        self.extra_tags = extra_tags
+        self.off = off
+        self.children = children
 
     def asked(self) -> set[str]:
         """The integrations that were asked for by name."""
@@ -56,13 +60,11 @@ class Switchboard:
 
     Attributes:
         process: what the integrations share.
-        silent: whether notebooks show no cards.
         inert: why nothing is recorded in this process whatever is switched on; "" if that is not so.
     """
 
     def __init__(self) -> None:
         self.process = Process()
-        self.silent = False
         self.inert = ""
         self._lock = threading.RLock()
         self._selection = Selection(None, None)
@@ -75,33 +77,29 @@ class Switchboard:
             IntegrationError: one that was asked for by name cannot be served.
             InvalidInputError: an option is unknown or has a wrong value.
         """
-        off = bool(request.flags["disable"])
-        exclusive = config.flag("exclusive", request.flags["exclusive"])
-        silent = config.flag("silent", request.flags["silent"])
-        if not self.wake(children=bool(request.flags["children"])):
+        given = request.flags
+        flags = Flags(
+            config.flag("exclusive", given.exclusive), config.flag("silent", given.silent), given.extra_tags or {}
+        )
+        if not self.wake(children=request.children):
             return
         asked = request.asked()
-        if not off:
+        if not request.off:
             self._demand(asked)
-        explicit = {
-            name: options.checked(self.process.service(name).load(), wish)
-            for name, wish in request.wishes.items()
-            if isinstance(wish, dict)
-        }
+        single = {name: self._checked(name, wish) for name, wish in request.wishes.items() if isinstance(wish, dict)}
         with self._lock:
             self._selection = request.selection
             self._disabled -= asked
             self._disabled |= {name for name, wish in request.wishes.items() if wish is False}
-            self.process.common = dict(request.common)
-            self.silent = silent
-            self.process.runs.exclusive, self.process.runs.extra_tags = exclusive, request.extra_tags
-        for name, values in explicit.items():
-            self.process.service(name).explicit = values
+            self.process.common, self.process.flags = dict(request.common), flags
+        for name, (own, values) in single.items():
+            service = self.process.service(name)
+            service.flags, service.explicit = own, values
         for service in list(self.process.services.values()):
             service.resolve_options()
         blocked = blocked_names()
         for name in registry().names():
-            self._turn(name, "autolog(disable=True)" if off else self._reason_off(name, blocked))
+            self._turn(name, "autolog(disable=True)" if request.off else self._reason_off(name, blocked))
 
     def autolog_one(self, name: str, given: Mapping[str, Any]) -> None:
         """Switch one integration on with these options; the others stay as they are.
@@ -114,9 +112,18 @@ class Switchboard:
             return
         service = self.process.service(name)
         self._demand([name])
-        service.explicit = options.checked(service.load(), given)
+        service.flags, service.explicit = self._checked(name, given)
         service.resolve_options()
         self._switch_on_by_name([name])
+
+    def _checked(self, name: str, given: Mapping[str, Any]) -> tuple[Flags, dict[str, Any]]:
+        flags, own = split(given)
+        return flags, options.checked(self.process.service(name).load(), own)
+
+    @property
+    def silent(self) -> bool:
+        """Whether somebody asked for silence, of all integrations or of one."""
+        return bool(self.process.flags.silent) or any(service.silent for service in self.process.services.values())
 
     def disable(self, names: Iterable[str] | None) -> None:
         """Switch these off, or all of them."""

@@ -27,6 +27,7 @@ class Training:
 
     Attributes:
         live: whether the framework is at work, so that observers may add to the run.
+        account: what becomes of a training call inside this one, in words.
     """
 
     __slots__ = (
@@ -41,6 +42,7 @@ class Training:
         "_seam",
         "_service",
         "_skipped",
+        "account",
         "live",
     )
 
@@ -57,6 +59,7 @@ class Training:
         self._before: Scope | None = None
         self._process = os.getpid()
         self.live = False
+        self.account = f"part of a training of {service.name}"
 
     def __enter__(self) -> Self:
         before = self._before = current()
@@ -84,16 +87,20 @@ class Training:
     ) -> None:
         """Run the plugin's code up to its `yield`, and open the run."""
         service = self._service
-        service.calls += 1
+        service.tally.began()
         with service.guard.step("choosing a run"):
-            reason = service.runs_of_process.refusal()
+            reason = service.runs_of_process.refusal(service)
             if reason:
                 self._skip(reason)
                 return
-        if not service.guard.given_up(self._step("before")):
+        if service.guard.given_up(self._step("before")):
+            self._handle.omitted(self._step("before"))
+        else:
             self._run_before(Call(service, self._handle, function, instance, args, kwargs))
-        if not self._skipped:
-            self._handle.record()
+        self._handle.record()
+        if self._skipped:
+            self._close_generator()
+        else:
             self.live = True
 
     def _run_before(self, call: Call) -> None:
@@ -115,14 +122,17 @@ class Training:
 
     def _skip(self, reason: str) -> None:
         self._skipped = True
-        self._service.skipped(reason)
+        self._service.tally.skipped(reason)
+        self.account = f"part of a call of {self._service.name} that is not recorded: {reason}"
 
     def _open(self) -> RunRecord | None:
         if not self._opened and not self._skipped:
             self._opened = True
-            with self._service.guard.step("opening a run"):
+            with self._service.guard.step("opening a run") as step:
                 self._record = self._service.runs_of_process.open(self._service)
-                self._service.runs += 1
+                self._service.tally.recorded()
+            if step.failed:
+                self._skip(f"its run could not be opened: {step.fault}")
         return self._record
 
     def succeed(self, result: Any) -> None:
@@ -138,9 +148,12 @@ class Training:
             self._end(status, None)
 
     def _run_after(self, result: Any) -> None:
-        generator, self._generator = self._generator, None
         name = self._step("after")
-        if generator is None or self._service.guard.given_up(name):
+        if self._generator is not None and self._service.guard.given_up(name):
+            self._handle.omitted(name)
+            self._close_generator()
+        generator, self._generator = self._generator, None
+        if generator is None:
             return
         with self._handle.step(name) as step:
             try:
@@ -181,6 +194,8 @@ class Training:
     def _end(self, status: RunStatus, error: BaseException | None) -> None:
         self._ended = True
         record = self._record
+        if record is None and not self._skipped:
+            self._skip(f"it was interrupted before its run was opened: {type(error).__name__}")
         self._handle.release()
         for handle in self._handles.values():
             handle.release()

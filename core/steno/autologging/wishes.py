@@ -3,16 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from steno.autologging.scope import EVERYTHING
 from steno.errors import IntegrationError, InvalidInputError, shown
 from steno.registry import registry
 
-__all__ = ["Names", "Selection", "Wish", "check_flags", "checked_names", "checked_tags", "checked_wishes", "unknown"]
+__all__ = [
+    "Flags",
+    "Names",
+    "Selection",
+    "Wish",
+    "check_flags",
+    "checked_names",
+    "checked_tags",
+    "checked_wishes",
+    "split",
+    "unknown",
+]
 
 Names = str | Iterable[str] | None
 Wish = bool | dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What may be said to all integrations and of a single one; None where nothing was said.
+
+    Attributes:
+        exclusive: whether nothing is recorded while a run of the user's is active.
+        silent: whether nothing is said: no warnings, no cards.
+        extra_tags: for every run that a training opens.
+    """
+
+    exclusive: bool | None = None
+    silent: bool | None = None
+    extra_tags: Mapping[str, str] | None = None
 
 
 class Selection:
@@ -90,6 +117,19 @@ def check_flags(flags: Mapping[str, object]) -> None:
             raise InvalidInputError(
                 f"{name} is {shown(value)}, accepted are True and False: write steno.autolog({name}=True)"
             )
+
+
+def split(given: Mapping[str, Any]) -> tuple[Flags, dict[str, Any]]:
+    """What was given for one integration: the flags that all of them know, and its own options.
+
+    Raises:
+        InvalidInputError: a flag has a wrong value.
+    """
+    flags = {name: given.get(name) for name in ("exclusive", "silent")}
+    check_flags(flags)
+    tags = given.get("extra_tags")
+    rest = {name: value for name, value in given.items() if name not in (*flags, "extra_tags")}
+    return Flags(**flags, extra_tags=None if tags is None else checked_tags(tags)), rest
 
 
 def checked_tags(tags: object) -> dict[str, str]:
