@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import pytest
 
+from steno.testing import Interpreter as RunPython
+from steno.testing import IsolatedStore
+
+__all__ = ["RunPython"]
+
 FRAMEWORKS = ("sklearn", "xgboost", "lightgbm", "torch", "joblib")
-TRACKING = "steno.tracking.session"
-CONTROL = "steno.autologging.control"
-
-
-class RunPython(Protocol):
-    """Run a script in a fresh interpreter, in the test's folder."""
-
-    def __call__(
-        self, source: str, *args: str, env: dict[str, str] | None = None, timeout: float = 120
-    ) -> subprocess.CompletedProcess[str]:
-        """The finished process; its exit code is not checked."""
-        ...
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -35,20 +24,8 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 
 @pytest.fixture(autouse=True)
-def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def isolated(steno_store: IsolatedStore) -> None:
     """Each test works in an empty folder, with no settings of ours, and leaves nothing patched or open."""
-    for name in [name for name in os.environ if name.startswith(("STENO_", "MLFLOW_"))]:
-        monkeypatch.delenv(name)
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "pyproject.toml").write_text("")
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    yield
-    for name in (CONTROL, TRACKING):
-        module = sys.modules.get(name)
-        if module is not None:
-            module.reset()
 
 
 @pytest.fixture(autouse=True)
@@ -69,21 +46,6 @@ def _refuse(address: Any) -> NoReturn:
 
 
 @pytest.fixture
-def run_python(tmp_path: Path) -> RunPython:
+def run_python(steno_python: RunPython) -> RunPython:
     """A runner of scripts in a fresh interpreter."""
-
-    def run(
-        source: str, *args: str, env: dict[str, str] | None = None, timeout: float = 120
-    ) -> subprocess.CompletedProcess[str]:
-        script = tmp_path / "script.py"
-        script.write_text(source, encoding="utf-8")
-        return subprocess.run(
-            [sys.executable, str(script), *args],
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-            env={**os.environ, **(env or {})},
-        )
-
-    return run
+    return steno_python

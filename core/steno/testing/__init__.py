@@ -1,1 +1,45 @@
-"""What a plugin's author tests with: the kit that our own integrations are tested with."""
+"""What a plugin's author tests with: the kit that our own integrations are tested with.
+
+The fixtures of `steno.testing.fixtures` come with every pytest of an environment that has steno; the classes here are
+for subclassing::
+
+    from steno.testing import Conformance
+
+    class TestCatBoost(Conformance):
+        integration = "catboost"
+
+        def fit(self): ...
+        def failing_fit(self): ...
+        def predict(self, model): ...
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from steno.testing.interpreter import Interpreter
+    from steno.testing.isolation import IsolatedStore
+    from steno.testing.standstill import SteadyIds, StillClock
+
+_HOMES = {
+    "Interpreter": "steno.testing.interpreter",
+    "IsolatedStore": "steno.testing.isolation",
+    "SteadyIds": "steno.testing.standstill",
+    "StillClock": "steno.testing.standstill",
+}
+
+__all__ = ["Interpreter", "IsolatedStore", "SteadyIds", "StillClock"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'steno.testing' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,91 @@
+"""An empty store of its own for a test, and a process without settings of ours around it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from steno.entities import Run, ViewType
+from steno.store.base import Store
+
+__all__ = ["IsolatedStore", "described", "reset"]
+
+_OURS = ("STENO_", "MLFLOW_")
+_OWNERS = ("steno.autologging.control", "steno.tracking.session")
+
+
+class IsolatedStore:
+    """The store of one test.
+
+    Attributes:
+        path: the working directory of the test; the store is made in `.steno/` within.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    @contextmanager
+    def made_in(cls, folder: Path) -> Iterator[IsolatedStore]:
+        """Work in an empty folder with an empty store, no settings of ours, nothing patched and nothing open.
+
+        Args:
+            folder: gets a project of its own within, so that no store above is found.
+        """
+        project = folder / "project"
+        project.mkdir(parents=True)
+        (project / "pyproject.toml").write_text("")
+        with pytest.MonkeyPatch.context() as patch:
+            for name in [name for name in os.environ if name.startswith(_OURS)]:
+                patch.delenv(name)
+            patch.setenv("XDG_DATA_HOME", str(folder / "data"))
+            patch.chdir(project)
+            reset()
+            try:
+                yield cls(project)
+            finally:
+                reset()
+
+    def runs(self) -> list[Run]:
+        """Every run, deleted ones too, in the order in which they were opened."""
+        from steno.tracking.session import session  # noqa: PLC0415  many tests need no store's libraries
+
+        return list(_every_run(session().store))[::-1]
+
+    def run(self) -> Run:
+        """The only run; anything else fails the test and shows what there is."""
+        runs = self.runs()
+        if len(runs) != 1:
+            listing = "".join(f"\n  {described(run)}" for run in runs)
+            pytest.fail(f"the store has {len(runs)} runs, not 1{listing}", pytrace=False)
+        return runs[0]
+
+
+def _every_run(store: Store) -> Iterator[Run]:
+    experiments = [each.experiment_id for each in store.search_experiments(view_type=ViewType.ALL)]
+    token = None
+    while True:
+        page = store.search_runs(experiments, page_token=token, view_type=ViewType.ALL)
+        yield from page
+        token = page.token
+        if token is None:
+            return
+
+
+def described(run: Run) -> str:
+    """A run in a line, as a listing shows it."""
+    by = run.data.tags.get("steno.integration", "the user")
+    return f"{run.info.run_name} ({run.info.status}, by {by}): params {dict(run.data.params)}, {run.data.metrics}"
+
+
+def reset() -> None:
+    """Undo every patch and give up the session; nothing is imported for it."""
+    for name in _OWNERS:
+        module = sys.modules.get(name)
+        if module is not None:
+            module.reset()
