@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,16 +18,21 @@ from steno.entities import (
     Dataset,
     DatasetInput,
     Experiment,
+    ExperimentTag,
+    InputTag,
     LoggedModel,
     Metric,
     ModelInput,
     ModelOutput,
+    Page,
+    Param,
     ParamValue,
     Run,
     RunData,
     RunInfo,
     RunInputs,
     RunOutputs,
+    RunTag,
 )
 
 text = st.text(max_size=20)
@@ -170,3 +176,55 @@ def test_a_duration_is_in_seconds() -> None:
     """A run's duration is seconds between start and end, and unknown while it is going."""
     assert RunInfo("a", "n", "0", start_time=1_000, end_time=3_500).duration_s == 2.5
     assert RunInfo("a", "n", "0", start_time=1_000).duration_s is None
+
+
+def test_entities_are_read_as_dictionaries() -> None:
+    """`dict(...)` gives an entity's fields and `to_dictionary()` plain values all the way down, as in MLflow."""
+    run = Run(
+        RunInfo("a", "calm-otter-7", "0", "ada", "FINISHED", 10, 20, "file:///x"),
+        RunData({"loss": Metric("loss", 0.5, 15, 3)}, {"depth": ParamValue.of(4)}, {"team": "blue"}),
+        RunInputs((DatasetInput(Dataset("X", "abc"), {"mlflow.data.context": "train"}),)),
+        RunOutputs((ModelOutput("m-1", 2),)),
+    )
+    info = {
+        "run_id": "a",
+        "run_name": "calm-otter-7",
+        "experiment_id": "0",
+        "user_id": "ada",
+        "status": "FINISHED",
+        "start_time": 10,
+        "end_time": 20,
+        "artifact_uri": "file:///x",
+        "lifecycle_stage": "active",
+    }
+    data = {"metrics": {"loss": 0.5}, "params": {"depth": "4"}, "tags": {"team": "blue"}}
+    dataset = {
+        "name": "X",
+        "digest": "abc",
+        "source_type": "code",
+        "source": "{}",
+        "schema": None,
+        "profile": None,
+    }
+
+    assert (dict(run.info), dict(run.data)) == (info, data)
+    assert run.to_dictionary() == {
+        "info": info,
+        "data": data,
+        "inputs": {
+            "dataset_inputs": [{"dataset": dataset, "tags": {"mlflow.data.context": "train"}}],
+            "model_inputs": [],
+        },
+        "outputs": {"model_outputs": [{"model_id": "m-1", "step": 2}]},
+    }
+    assert yaml.safe_load(yaml.safe_dump(run.to_dictionary())) == run.to_dictionary()
+    assert dict(Metric("loss", 0.5, 15, 3)) == {"key": "loss", "value": 0.5, "timestamp": 15, "step": 3}
+
+
+def test_entities_are_made_as_mlflows_are() -> None:
+    """Params from plain values, tags of a dataset as a list, tags as objects: what MLflow's constructors take."""
+    assert Param("depth", 4).to_json() == {"key": "depth", "value": "4", "kind": "int"}  # type: ignore[arg-type]
+    tagged = DatasetInput(Dataset("X", "abc"), [InputTag("mlflow.data.context", "train")])  # type: ignore[arg-type]
+    assert tagged == DatasetInput(Dataset("X", "abc"), {"mlflow.data.context": "train"})
+    assert [dict(kind("k", "v")) for kind in (RunTag, ExperimentTag, InputTag)] == [{"key": "k", "value": "v"}] * 3
+    assert Page([1, 2], "more").to_list() == [1, 2]

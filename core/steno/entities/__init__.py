@@ -8,6 +8,7 @@ its name, times in milliseconds since 1970, NaN and infinities as the strings `"
 from __future__ import annotations
 
 from steno.entities.dataset import Dataset, DatasetInput
+from steno.entities.entity import Entity
 from steno.entities.experiment import DEFAULT_EXPERIMENT_ID, Experiment, LifecycleStage, ViewType
 from steno.entities.json import json_number, number_from_json
 from steno.entities.metric import Metric
@@ -15,12 +16,16 @@ from steno.entities.model import LoggedModel, ModelInput, ModelOutput
 from steno.entities.page import Page
 from steno.entities.param import Param, ParamKind, ParamValue
 from steno.entities.run import Run, RunData, RunInfo, RunInputs, RunOutputs, RunStatus
+from steno.entities.tag import ExperimentTag, InputTag, RunTag
 
 __all__ = [
     "DEFAULT_EXPERIMENT_ID",
     "Dataset",
     "DatasetInput",
+    "Entity",
     "Experiment",
+    "ExperimentTag",
+    "InputTag",
     "LifecycleStage",
     "LoggedModel",
     "Metric",
@@ -36,6 +41,7 @@ __all__ = [
     "RunInputs",
     "RunOutputs",
     "RunStatus",
+    "RunTag",
     "ViewType",
     "json_number",
     "number_from_json",

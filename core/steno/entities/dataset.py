@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
+from steno.entities.entity import Entity
 from steno.entities.json import Json, from_pairs, pairs
 
 __all__ = ["Dataset", "DatasetInput"]
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
+class Dataset(Entity):
     """What a run was trained or evaluated on. Never holds rows.
 
     Attributes:
@@ -54,11 +55,19 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
-class DatasetInput:
-    """A dataset as one run used it; the tag `mlflow.data.context` says what for."""
+class DatasetInput(Entity):
+    """A dataset as one run used it; the tag `mlflow.data.context` says what for.
+
+    Tags may be given as a list of `InputTag`, too.
+    """
 
     dataset: Dataset
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        given: Any = self.tags
+        if not isinstance(given, Mapping):
+            object.__setattr__(self, "tags", {tag.key: tag.value for tag in given or ()})
 
     @property
     def context(self) -> str | None:

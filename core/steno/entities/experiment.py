@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
+from steno.entities.entity import Entity
 from steno.entities.json import Json, from_pairs, optional_int, pairs
 
 __all__ = ["DEFAULT_EXPERIMENT_ID", "Experiment", "LifecycleStage", "ViewType"]
@@ -24,7 +25,7 @@ class ViewType:
 
 
 @dataclass(frozen=True, slots=True)
-class Experiment:
+class Experiment(Entity):
     """A named collection of runs."""
 
     experiment_id: str

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from steno.entities.entity import Entity
 from steno.entities.json import Json, json_number, number_from_json
 
 __all__ = ["Metric"]
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Entity):
     """One point of a metric.
 
     Attributes:

@@ -6,20 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
+from steno.entities.entity import Entity
 from steno.entities.json import Json, from_pairs, pairs
 
 __all__ = ["LoggedModel", "ModelInput", "ModelOutput"]
 
 
 @dataclass(frozen=True, slots=True)
-class ModelInput:
+class ModelInput(Entity):
     """A logged model that a run read."""
 
     model_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class ModelOutput:
+class ModelOutput(Entity):
     """A logged model that a run made, and at which step."""
 
     model_id: str
@@ -27,7 +28,7 @@ class ModelOutput:
 
 
 @dataclass(frozen=True, slots=True)
-class LoggedModel:
+class LoggedModel(Entity):
     """A model that a run saved. An entity of its own, as in MLflow 3.
 
     Attributes:

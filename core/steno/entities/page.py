@@ -20,3 +20,7 @@ class Page(list[T]):
     def __init__(self, items: Sequence[T] = (), token: str | None = None) -> None:
         super().__init__(items)
         self.token = token
+
+    def to_list(self) -> list[T]:
+        """The page's items without the token."""
+        return list(self)

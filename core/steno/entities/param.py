@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
+from steno.entities.entity import Entity
 from steno.entities.json import Json
 
 __all__ = ["Param", "ParamKind", "ParamValue"]
@@ -98,11 +99,14 @@ def _is_literal(text: str, value: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Param:
-    """One param of a run. `value` is a `ParamValue`: text with a type."""
+class Param(Entity):
+    """One param of a run. `value` is a `ParamValue`: text with a type; any other value is turned into one."""
 
     key: str
     value: ParamValue
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", ParamValue.of(self.value))
 
     def to_json(self) -> Json:
         """MLflow's `Param` message, with the value's kind beside it where it is not text."""

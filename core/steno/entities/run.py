@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from steno.entities.dataset import DatasetInput
+from steno.entities.entity import Entity
 from steno.entities.experiment import LifecycleStage
 from steno.entities.json import Json, from_pairs, optional_int, pairs
 from steno.entities.metric import Metric
@@ -19,7 +20,7 @@ RunStatus = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
 
 
 @dataclass(frozen=True, slots=True)
-class RunInfo:
+class RunInfo(Entity):
     """What identifies a run and how it stands. Times are milliseconds since 1970."""
 
     run_id: str
@@ -76,7 +77,7 @@ class RunInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class RunData:
+class RunData(Entity):
     """What a run recorded: `metrics` (latest value by key), `params`, `tags`.
 
     Attributes:
@@ -93,6 +94,9 @@ class RunData:
     def metrics(self) -> dict[str, float]:
         """Latest value by key."""
         return {key: point.value for key, point in self.latest.items()}
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        yield from (("metrics", self.metrics), ("params", self.params), ("tags", self.tags))
 
     def to_json(self) -> Json:
         """MLflow's `RunData` message."""
@@ -115,7 +119,7 @@ class RunData:
 
 
 @dataclass(frozen=True, slots=True)
-class RunInputs:
+class RunInputs(Entity):
     """What went into a run."""
 
     dataset_inputs: Sequence[DatasetInput] = ()
@@ -138,7 +142,7 @@ class RunInputs:
 
 
 @dataclass(frozen=True, slots=True)
-class RunOutputs:
+class RunOutputs(Entity):
     """What came out of a run."""
 
     model_outputs: Sequence[ModelOutput] = ()
@@ -155,7 +159,7 @@ class RunOutputs:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Entity):
     """One training: `info`, `data`, `inputs`, `outputs`."""
 
     info: RunInfo

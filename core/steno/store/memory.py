@@ -201,7 +201,7 @@ class MemoryStore(Store):
     def get_experiment(self, experiment_id: str) -> Experiment:
         """See `Store.get_experiment`."""
         if experiment_id not in self._experiments:
-            raise NotFoundError(f"no experiment has the id {shown(experiment_id)}")
+            raise rules.no_experiment(experiment_id)
         return self._experiments[experiment_id]
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
@@ -266,7 +266,7 @@ class MemoryStore(Store):
         """See `Store.get_run`."""
         with self._lock:
             if storable(run_id) not in self._runs:
-                raise NotFoundError(f"no run has the id {shown(run_id)}")
+                raise rules.no_run(run_id)
             return self._entity(self._runs[storable(run_id)])
 
     def _entity(self, run: _Run) -> Run:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast, get_args
 
-from steno.entities import LifecycleStage, ParamKind, ParamValue, RunStatus
-from steno.errors import InvalidInputError, shown
+from steno.entities import LifecycleStage, ParamKind, ParamValue, RunStatus, ViewType
+from steno.errors import InvalidInputError, NotFoundError, shown
 from steno.store.base import Rejection
 from steno.store.records import (
     Curve,
@@ -30,9 +30,12 @@ __all__ = [
     "STATUSES",
     "bad_point",
     "checked_stage",
+    "checked_view",
     "conflict",
     "experiment_number",
     "is_int64",
+    "no_experiment",
+    "no_run",
     "param_number",
     "param_value",
     "rank",
@@ -92,6 +95,31 @@ def checked_stage(stage: str) -> str:
     if stage not in STAGES:
         raise InvalidInputError(f"lifecycle_stage is {shown(stage)}, accepted are {' and '.join(STAGES)}")
     return stage
+
+
+def checked_view(view_type: int) -> int:
+    """Which life-cycle stages are looked at.
+
+    Raises:
+        InvalidInputError: none of `ViewType`.
+    """
+    if view_type not in (ViewType.ACTIVE_ONLY, ViewType.DELETED_ONLY, ViewType.ALL):
+        raise InvalidInputError(
+            f"view type is {shown(view_type)}, accepted are ViewType.ACTIVE_ONLY, DELETED_ONLY and ALL of "
+            "steno.entities, which are 1, 2 and 3"
+        )
+    return view_type
+
+
+def no_run(run_id: str) -> NotFoundError:
+    """The error of asking for a run that is not there."""
+    return NotFoundError(f"no run has the id {shown(run_id)}: search_runs() lists those that exist")
+
+
+def no_experiment(experiment_id: str) -> NotFoundError:
+    """The error of asking for an experiment that is not there."""
+    shown_id = shown(experiment_id)
+    return NotFoundError(f"no experiment has the id {shown_id}: search_experiments() lists those that exist")
 
 
 # ---------------------------------------------------------------- rejections

@@ -259,6 +259,8 @@ def _explained(text: str, at: int, expected: set[str], noun: str, vocabulary: Vo
     if word and word[0].lower() in ("or", "not", "between", "rlike", "("):
         seen = f"{word[0]!r} is not part of the language yet"
         return seen, "comparisons joined by AND"
+    if text[at - 1 : at + 1] in ("==", "<>"):
+        return f"{text[at - 1 : at + 1]!r} is no comparator", "= != < <= > >="
     if "QUOTED" in expected and "NUMBER" in expected:
         return seen, "a number, or text in single quotes such as 'FINISHED'"
     if "QUOTED" in expected:

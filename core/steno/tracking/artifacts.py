@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from steno.entities import Entity
 from steno.errors import InvalidInputError, NotFoundError, StoreError, shown
 from steno.tracking.location import make_private
 
@@ -22,7 +23,7 @@ _LONGEST_NAME = 255
 
 
 @dataclass(frozen=True, slots=True)
-class FileInfo:
+class FileInfo(Entity):
     """One file or folder of a run.
 
     Attributes:

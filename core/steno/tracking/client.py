@@ -28,7 +28,7 @@ from steno.tracking.location import locate
 from steno.tracking.open_run import OpenRun
 from steno.tracking.recorder import Recorder
 from steno.tracking.session import session
-from steno.tracking.values import named_values, run_id_of
+from steno.tracking.values import named_values, run_id_of, tags_of
 
 __all__ = ["Client", "FileInfo", "MlflowClient"]
 
@@ -66,15 +66,17 @@ class Client:
     # -- experiments
 
     def create_experiment(
-        self, name: str, artifact_location: str | None = None, tags: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        artifact_location: str | os.PathLike[str] | None = None,
+        tags: Mapping[str, Any] | None = None,
     ) -> str:
         """Create an experiment and return its id.
 
         Raises:
             AlreadyExistsError: an active experiment has this name.
         """
-        store = self._recorder.store()
-        return store.create_experiment(name, artifact_location=artifact_location, tags=_texts(tags or {}))
+        return session().experiments.create(self._recorder, name, artifact_location, tags)
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         """One experiment, deleted or not.
@@ -99,7 +101,7 @@ class Client:
         """One page of experiments, newest first unless ordered."""
         return self._store.search_experiments(
             filter_string=filter_string or "",
-            order_by=tuple(order_by or ()),
+            order_by=order_by or (),
             max_results=1000 if max_results is None else max_results,
             page_token=page_token,
             view_type=view_type,
@@ -119,7 +121,7 @@ class Client:
 
     def set_experiment_tag(self, experiment_id: str, key: str, value: Any) -> None:
         """Set a tag of an experiment."""
-        session().experiments.change(self._recorder, str(experiment_id), tags={str(key): str(value)})
+        session().experiments.change(self._recorder, str(experiment_id), tags=tags_of({key: value}))
 
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         """Remove a tag of an experiment."""
@@ -175,10 +177,12 @@ class Client:
         Raises:
             FilterError: the filter or the order does not parse.
         """
+        if isinstance(experiment_ids, (str, int)):  # MLflow takes a single id, too
+            experiment_ids = [str(experiment_ids)]
         return self._store.search_runs(
-            [str(identity) for identity in ([experiment_ids] if isinstance(experiment_ids, str) else experiment_ids)],
+            [str(identity) for identity in experiment_ids],
             filter_string=filter_string or "",
-            order_by=tuple(order_by or ()),
+            order_by=order_by or (),
             max_results=max_results,
             page_token=page_token,
             view_type=run_view_type,
@@ -249,19 +253,13 @@ class Client:
             run_id: the run.
             metrics: points.
             params: params.
-            tags: a dict, or objects with `key` and `value`.
+            tags: a dict, or `steno.entities.RunTag`s.
             synchronous: taken for MLflow's sake.
 
         Raises:
             InvalidInputError: some are bad; the others are recorded.
         """
-        named: Mapping[str, Any]
-        if isinstance(tags, Mapping):
-            named = tags
-        else:
-            listed: Sequence[Any] = tags
-            named = {tag.key: tag.value for tag in listed}
-        self._run(run_id).log_batch(metrics, params, named)
+        self._run(run_id).log_batch(metrics, params, tags)
 
     def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
         """Every point of one metric, in order of step; empty if the run has none."""
@@ -364,10 +362,6 @@ def _media() -> Any:
     from steno.tracking import media  # noqa: PLC0415  yaml
 
     return media
-
-
-def _texts(tags: Mapping[str, Any]) -> dict[str, str]:
-    return {str(key): str(value) for key, value in tags.items()}
 
 
 MlflowClient = Client

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 
 from steno.config import setting
 from steno.entities import DEFAULT_EXPERIMENT_ID, Experiment
-from steno.errors import AlreadyExistsError, InvalidInputError, StateError, shown
+from steno.errors import AlreadyExistsError, InvalidInputError, NotFoundError, StateError, shown
 from steno.store.base import Store
 from steno.tracking.recorder import Recorder
+from steno.tracking.values import tags_of
 
 __all__ = ["Experiments", "experiment_name"]
 
@@ -43,10 +45,20 @@ class Experiments:
         if self._current is None:
             identity, name = setting("experiment_id"), setting("experiment_name")
             if identity:
-                self._current = self.open(str(identity)).experiment_id
+                self._current = self._from_outside(str(identity)).experiment_id
             else:
                 self._current = self.named(str(name)).experiment_id if name else DEFAULT_EXPERIMENT_ID
         return self._current
+
+    def _from_outside(self, identity: str) -> Experiment:
+        try:
+            return self.open(identity)
+        except NotFoundError as fault:
+            raise NotFoundError(
+                f"STENO_EXPERIMENT_ID (or experiment_id in pyproject.toml) is {shown(identity)}, and "
+                f"{self._recorder().location.uri} has no experiment of that id: remove it, or name the experiment in "
+                "STENO_EXPERIMENT_NAME, which creates it"
+            ) from fault
 
     def choose(self, name: str | None, experiment_id: str | None) -> Experiment:
         """Make an experiment the current one.
@@ -99,6 +111,21 @@ class Experiments:
                     raise
         self._known[recorder.location.uri, found.experiment_id] = found
         return found
+
+    def create(self, recorder: Recorder, name: str, artifact_location: object, tags: object) -> str:
+        """Create an experiment and return its id.
+
+        Raises:
+            AlreadyExistsError: an active experiment has this name.
+            InvalidInputError: name, location or tags are not what they should be.
+        """
+        texts = tags_of(tags)
+        place = os.fspath(artifact_location) if isinstance(artifact_location, os.PathLike) else artifact_location
+        if place is not None and not isinstance(place, str):
+            raise InvalidInputError(
+                f"artifact_location is {shown(place)}, accepted is a folder: pass artifact_location='/a/folder'"
+            )
+        return recorder.store().create_experiment(name, artifact_location=place, tags=texts)
 
     def change(
         self,

@@ -6,6 +6,7 @@ its record cannot be lost any more, which takes microseconds.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from steno.tracking.fluent_artifacts import (
 from steno.tracking.open_run import OpenRun
 from steno.tracking.search_output import as_frame
 from steno.tracking.session import session
-from steno.tracking.values import named_values, run_id_of
+from steno.tracking.values import named_values, run_id_of, tags_of
 
 __all__ = [
     "active_run",
@@ -108,14 +109,16 @@ def set_experiment(experiment_name: str | None = None, experiment_id: str | None
     return session().set_experiment(experiment_name, experiment_id)
 
 
-def create_experiment(name: str, artifact_location: str | None = None, tags: Mapping[str, Any] | None = None) -> str:
+def create_experiment(
+    name: str, artifact_location: str | os.PathLike[str] | None = None, tags: Mapping[str, Any] | None = None
+) -> str:
     """Create an experiment and return its id.
 
     Raises:
         AlreadyExistsError: an active experiment has this name.
     """
-    texts = {str(key): str(value) for key, value in (tags or {}).items()}
-    return session().recorder.store().create_experiment(name, artifact_location=artifact_location, tags=texts)
+    here = session()
+    return here.experiments.create(here.recorder, name, artifact_location, tags)
 
 
 def get_experiment(experiment_id: str) -> Experiment:
@@ -146,7 +149,7 @@ def search_experiments(
         left = None if max_results is None else max_results - len(found)
         page = store.search_experiments(
             filter_string=filter_string or "",
-            order_by=tuple(order_by or ()),
+            order_by=order_by or (),
             max_results=_PAGE if left is None else min(_PAGE, left),
             page_token=token,
             view_type=view_type,
@@ -174,8 +177,7 @@ def set_experiment_tag(key: str, value: Any) -> None:
 
 def set_experiment_tags(tags: Mapping[str, Any]) -> None:
     """Set tags on the current experiment."""
-    here = session()
-    texts = {str(key): str(value) for key, value in tags.items()}
+    here, texts = session(), tags_of(tags)
     here.experiments.change(here.recorder, here.experiment_id(), tags=texts)
 
 
@@ -336,6 +338,8 @@ def search_runs(
     """
     if experiment_ids is not None and experiment_names is not None:
         raise InvalidInputError("search_runs got experiment_ids and experiment_names, accepted is one of them")
+    if isinstance(max_results, bool) or not isinstance(max_results, int) or max_results < 0:
+        raise InvalidInputError(f"max_results is {shown(max_results)}, accepted is how many runs at most: 100")
     here = session()
     store = here.store
     if experiment_names is not None:
@@ -343,7 +347,7 @@ def search_runs(
         named = (store.get_experiment_by_name(name) for name in wanted)
         ids = [found.experiment_id for found in named if found is not None]
     elif experiment_ids:
-        ids = [str(identity) for identity in _several(experiment_ids, "experiment_ids")]
+        ids = _ids(experiment_ids)
     elif search_all_experiments:
         ids = [found.experiment_id for found in search_experiments()]
     else:
@@ -354,7 +358,7 @@ def search_runs(
         page = store.search_runs(
             ids,
             filter_string=filter_string or "",
-            order_by=tuple(order_by or ()),
+            order_by=order_by or (),
             max_results=min(_PAGE, max_results - len(runs)),
             page_token=token,
             view_type=run_view_type,
@@ -370,6 +374,20 @@ def _several(values: Any, what: str) -> list[Any]:
     if isinstance(values, str):
         raise InvalidInputError(f"{what} is {shown(values)}, accepted is a list: write [{values!r}]")
     return list(values)
+
+
+def _ids(experiment_ids: Any) -> list[str]:
+    """Ids of experiments from a list of them, or from a single one as MLflow takes it."""
+    if isinstance(experiment_ids, int):
+        return [str(experiment_ids)]
+    if isinstance(experiment_ids, str):
+        if not experiment_ids.isdigit():
+            raise InvalidInputError(
+                f"experiment_ids is {shown(experiment_ids)}, accepted are ids such as ['0']: a name goes into "
+                "experiment_names=[...], a filter into filter_string=..."
+            )
+        return [experiment_ids]
+    return [str(identity) for identity in experiment_ids]
 
 
 # -- what a run records

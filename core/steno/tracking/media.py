@@ -23,6 +23,8 @@ IMAGES_TAG = "mlflow.loggedImages"
 TABLES_TAG = "mlflow.loggedArtifacts"
 _YAML = (".yaml", ".yml")
 _UNSAFE = re.compile(r"[^\w.\- ~]")
+_BARE = re.compile(r'"(?:[^"\\]|\\.)*"|NaN|Infinity')  # text is matched whole, so that words inside it stay
+_WRITTEN = {"NaN": "null", "Infinity": "1e999"}
 _CONVERSION = (TypeError, ValueError, OverflowError, RecursionError)
 
 
@@ -216,12 +218,17 @@ def log_table(run: OpenRun, data: Any, artifact_file: str) -> None:
             columns = _joined(_read_table(path), columns)
         if suffix == ".json":
             rows = [list(row) for row in zip(*columns.values(), strict=True)]
-            text = json.dumps({"columns": list(columns), "data": rows}, ensure_ascii=False)
-            run.artifacts.log_text(text, artifact_file)
+            run.artifacts.log_text(_table_json(list(columns), rows), artifact_file)
         else:
             with run.artifacts.writing(artifact_file) as hidden:
                 _parquet().write_table(importlib.import_module("pyarrow").table(columns), hidden)
     run.note_artifact(TABLES_TAG, {"path": str(artifact_file), "type": "table"})
+
+
+def _table_json(names: list[str], rows: list[list[Any]]) -> str:
+    """The table as JSON that browsers read, too: NaN is null, and infinity a number that every reader takes for it."""
+    text = json.dumps({"columns": names, "data": rows}, ensure_ascii=False)
+    return _BARE.sub(lambda found: _WRITTEN.get(found[0], found[0]), text)
 
 
 def _columns(data: Any) -> dict[str, list[Any]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from steno.clock import CLOCK, now
-from steno.entities import Dataset, LoggedModel, Metric, Param, ParamValue, RunInfo, RunStatus
+from steno.entities import Dataset, LoggedModel, Metric, Param, ParamValue, RunInfo, RunStatus, RunTag
 from steno.errors import InvalidInputError, shown
 from steno.store.records import (
     Curve,
@@ -295,9 +295,9 @@ class OpenRun:
 
     def log_batch(
         self,
-        metrics: Sequence[Metric] = (),
-        params: Sequence[Param] = (),
-        tags: Mapping[str, Any] | None = None,
+        metrics: Iterable[Metric] = (),
+        params: Iterable[Param] = (),
+        tags: Mapping[str, Any] | Iterable[RunTag] | None = None,
     ) -> None:
         """Record points, params and tags together.
 
@@ -305,17 +305,18 @@ class OpenRun:
             InvalidInputError: some are bad; the others are recorded.
         """
         bad: list[str] = []
-        for point in metrics:
+        for key, value, timestamp, step in _parts(metrics, Metric, ("key", "value", "timestamp", "step"), bad):
             try:
-                self.log_metric(point.key, point.value, point.step, point.timestamp)
+                self.log_metric(key, value, step, timestamp)
             except InvalidInputError as fault:
-                bad.append(f"metric {shown(point.key)}: {fault}")
+                bad.append(f"metric {shown(key)}: {fault}")
         named: list[dict[str, Any]] = [{}]
-        for param in params:
-            if param.key in named[-1]:
+        for key, value in _parts(params, Param, ("key", "value"), bad):
+            if key in named[-1]:
                 named.append({})  # a call of its own says so if the value is another one
-            named[-1][param.key] = param.value
-        for log, values in (*((self.log_params, some) for some in named), (self.set_tags, tags)):
+            named[-1][key] = value
+        texts = tags if isinstance(tags, Mapping) else dict(_parts(tags or (), RunTag, ("key", "value"), bad))
+        for log, values in (*((self.log_params, some) for some in named), (self.set_tags, texts)):
             try:
                 if values:
                     log(values)
@@ -423,6 +424,15 @@ def _entries(text: str | None) -> list[dict[str, str]]:
     except ValueError:  # somebody else wrote the tag
         return []
     return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
+def _parts(items: Iterable[Any], kind: type, names: tuple[str, ...], bad: list[str]) -> Iterator[Any]:
+    """The fields of each item, which is of `kind` or of MLflow's type of that name; what is neither goes to `bad`."""
+    for item in items:
+        try:
+            yield tuple(getattr(item, name) for name in names)
+        except AttributeError:
+            bad.append(f"{shown(item)}, accepted is a list of steno.entities.{kind.__name__}({', '.join(names)})")
 
 
 def _listed(values: Any) -> list[Any]:

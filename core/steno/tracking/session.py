@@ -14,7 +14,7 @@ from typing import Any
 
 from steno.clock import now
 from steno.entities import DEFAULT_EXPERIMENT_ID, Experiment, Run, RunInfo
-from steno.errors import InvalidInputError, StateError, shown
+from steno.errors import InvalidInputError, NotFoundError, StateError, shown
 from steno.store.base import Store
 from steno.store.opening import open_store
 from steno.store.records import RunCreated, RunUpdated
@@ -253,7 +253,15 @@ class Session:
     def _found(self, recorder: Recorder, run_id: str) -> OpenRun:
         if not isinstance(run_id, str):
             raise InvalidInputError(f"run_id is {shown(run_id)}, accepted is text such as run.info.run_id")
-        found = self.settled(recorder).get_run(run_id)
+        try:
+            found = self.settled(recorder).get_run(run_id)
+        except NotFoundError as fault:
+            if run_id != os.environ.get("STENO_RUN_ID"):
+                raise
+            raise NotFoundError(
+                f"STENO_RUN_ID is {shown(run_id)}, and {recorder.location.uri} has no run of that id: unset it, or "
+                "set STENO_TRACKING_URI to the store of that run"
+            ) from fault
         if found.info.lifecycle_stage == "deleted":
             raise StateError(
                 f"run {found.info.run_name!r} ({run_id}) is deleted: restore it with steno.restore_run({run_id!r})"

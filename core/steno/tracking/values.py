@@ -25,6 +25,7 @@ __all__ = [
     "run_id_of",
     "step_of",
     "tag_value",
+    "tags_of",
 ]
 
 _INT64 = 2**63
@@ -41,6 +42,7 @@ _CONVERSION = (  # what a `__float__`, `__index__` or `__str__` of the user's ma
     OSError,
     EOFError,
 )
+_SECONDS = (1_000_000_000, 4_000_000_000)  # what time.time() gives from 2001 to 2096
 _LATEST_MS = 10**14  # the year 5138; a larger timestamp is in another unit
 _MISSING = ("NoneType", "NaTType", "NAType", "MaskedConstant", "datetime64", "timedelta64")
 
@@ -203,6 +205,12 @@ def milliseconds(timestamp: Any) -> int:
             f"timestamp is {_shown_number(timestamp)}, accepted are milliseconds since 1970 (now: {now()}): "
             "divide nanoseconds by 1_000_000, microseconds by 1_000"
         )
+    if _SECONDS[0] <= number < _SECONDS[1]:
+        notices.once(
+            "seconds",
+            f"timestamp {number} is recorded as milliseconds, which is early in 1970: if it is in seconds, pass "
+            "int(time.time() * 1000)",
+        )
     return number
 
 
@@ -306,3 +314,13 @@ def tag_value(key: str, value: Any) -> str:
             f"{type(fault).__name__}: {fault}; set the text that describes it"
         ) from fault
     return clean_text(text, "tag value")
+
+
+def tags_of(values: Any) -> dict[str, str]:
+    """Tags as text, from a dict of the user's; none from None.
+
+    Raises:
+        InvalidInputError: no dict, a name that is no text, a value that cannot be turned into text.
+    """
+    given = {} if values is None else named_values(values, "tags")
+    return {key_of(key, "tag"): tag_value(key, value) for key, value in given.items()}

@@ -102,6 +102,12 @@ def test_the_store_of_a_uri(root: Path) -> None:
             open_store(uri)  # type: ignore[arg-type]
 
 
+def test_a_driver_that_is_not_installed_is_named() -> None:
+    """A database whose driver is missing is refused with the module's name and what to install."""
+    with pytest.raises(StoreError, match=r"needs the module 'pg8000', .*pip install 'steno\[postgres\]'"):
+        open_store("postgresql+pg8000://ada@localhost/runs").get_experiment("0")
+
+
 def test_a_relative_uri_stays_where_it_was(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A relative path is taken from the working directory of the moment, not of the first use."""
     monkeypatch.chdir(root)

@@ -398,6 +398,9 @@ def test_deleting_hides_and_restoring_shows(store: Store) -> None:
     store.update_experiment(number, lifecycle_stage="active")
     store.apply([RunUpdated("a", lifecycle_stage="active")])
     assert seen(ViewType.ALL) == seen(ViewType.ACTIVE_ONLY) == (["b", "a"], 2)
+    for search in (lambda: store.search_runs([number], view_type=4), lambda: store.search_experiments(view_type=0)):
+        with pytest.raises(InvalidInputError, match=r"view type is [40] \(int\), accepted are ViewType"):
+            search()
 
 
 def test_pages_are_complete(store: Store) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import steno
-from steno.entities import Dataset, DatasetInput, Metric, Param, ParamValue
+from steno.entities import Dataset, DatasetInput, Metric, Param, ParamValue, RunTag
 from steno.errors import AlreadyExistsError, InvalidInputError, NotFoundError, StateError
 from steno.tracking.client import FileInfo
 
@@ -102,6 +102,47 @@ def test_a_batch_keeps_the_good() -> None:
     assert all(name in str(caught.value) for name in ("'n'", "'o'", "tag name is 5"))
     data = client.get_run(run_id).data
     assert (data.metrics, data.params, data.tags["t"]) == ({"m": 1.0}, {"p": "1"}, "1")
+
+
+def test_a_batch_says_what_it_takes() -> None:
+    """What is no `Metric`, `Param` or `RunTag` is named with what is accepted, the rest is recorded."""
+    client = steno.Client()
+    run_id = client.create_run("0").info.run_id
+    metrics: Any = [Metric("m", 1.0, 5, 0), ("n", 2.0)]
+    params: Any = {"p": 1}
+    tags: Any = [RunTag("t", "1"), "u"]
+    with pytest.raises(InvalidInputError) as caught:
+        client.log_batch(run_id, metrics, params, tags)
+    for wanted in (
+        "Metric(key, value, timestamp, step)",
+        "'p' (str), accepted is a list of steno.entities.Param",
+        "RunTag",
+    ):
+        assert wanted in str(caught.value)
+    data = client.get_run(run_id).data
+    assert (data.metrics, data.params, data.tags["t"]) == ({"m": 1.0}, {}, "1")
+
+
+def test_one_experiment_and_one_order_need_no_list() -> None:
+    """A search takes a single experiment id, as text or number, and a single term of order, by every way to search."""
+    client = steno.Client()
+    for name, loss in (("a", 0.3), ("b", 0.1), ("c", 0.2)):
+        client.log_metric(client.create_run("0", run_name=name).info.run_id, "loss", loss)
+    order = "metrics.loss DESC"
+    ids: Any
+    for ids in ("0", 0, ["0"], [0]):
+        assert [run.info.run_name for run in client.search_runs(ids, order_by=order)] == ["a", "c", "b"]
+        found = steno.search_runs(ids, order_by=order, output_format="list")
+        assert [run.info.run_name for run in found] == ["a", "c", "b"]
+    assert [one.name for one in client.search_experiments(order_by="name DESC")] == ["Default"]
+
+
+def test_the_client_is_where_mlflow_has_it() -> None:
+    """`steno.tracking.MlflowClient` and the functions for the tracking URI are found as in `mlflow.tracking`."""
+    import steno.tracking as tracking
+
+    assert tracking.MlflowClient is steno.MlflowClient
+    assert (tracking.set_tracking_uri, tracking.get_tracking_uri) == (steno.set_tracking_uri, steno.get_tracking_uri)
 
 
 def test_status_and_name_change() -> None:

@@ -9,6 +9,8 @@ import sys
 import threading
 import types
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -149,6 +151,28 @@ def test_a_run_named_from_outside_is_resumed_once(monkeypatch: pytest.MonkeyPatc
         pass
     assert first.info.run_id == run.info.run_id
     assert second.info.run_id != run.info.run_id
+
+
+def test_an_experiment_takes_what_it_should() -> None:
+    """The folder of an experiment's artifacts may be a path; tags are a dict, and anything else is refused."""
+    number = steno.create_experiment("a", artifact_location=Path("files"), tags={"n": 1})
+    found = steno.get_experiment(number)
+    assert (found.artifact_location, found.tags) == (Path("files").absolute().as_uri(), {"n": "1"})
+    wrong: Any = ["t"]
+    with pytest.raises(InvalidInputError, match="artifact_location is 5"):
+        steno.create_experiment("b", artifact_location=5)  # type: ignore[arg-type]
+    for call in (lambda: steno.create_experiment("b", tags=wrong), lambda: steno.set_experiment_tags(wrong)):
+        with pytest.raises(InvalidInputError, match="accepted is a dict"):
+            call()
+    assert steno.get_experiment_by_name("b") is None
+
+
+@pytest.mark.parametrize("setting", ["STENO_RUN_ID", "STENO_EXPERIMENT_ID"])
+def test_a_wrong_name_from_outside_is_named(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment variable that names no run or experiment is named in the error, which says what to do with it."""
+    monkeypatch.setenv(setting, "999")
+    with pytest.raises(NotFoundError, match=rf"{setting} .*'999' \(str\).* (unset|remove) it"):
+        steno.log_metric("a", 1.0)
 
 
 def test_a_log_call_without_a_run_starts_one() -> None:

@@ -147,6 +147,19 @@ def test_tables_grow(read: Read) -> None:
     assert json.loads(run.data.tags["mlflow.loggedArtifacts"]) == [{"path": "t.json", "type": "table"}]
 
 
+def test_tables_are_json_that_browsers_read(read: Read) -> None:
+    """NaN is null and infinity a number in a table's file, which stays JSON by the letter; text is left as it is."""
+    texts = ['NaN "Infinity" \\', "-Infinity", "NaN"]
+    steno.log_table({"x": [math.nan, math.inf, -math.inf], "NaN": texts}, "t.json")
+    strict = json.loads(read("t.json").read_text(), parse_constant=pytest.fail)
+    numbers = [None, math.inf, -math.inf]
+    assert strict == {"columns": ["x", "NaN"], "data": [list(row) for row in zip(numbers, texts, strict=True)]}
+    steno.log_table({"x": [1.0], "NaN": ["more"]}, "t.json")
+    frame = pd.read_json(read("t.json"), orient="split")
+    assert frame["x"].to_list()[1:] == [math.inf, -math.inf, 1.0]
+    assert math.isnan(frame["x"][0])
+
+
 def test_tables_may_be_parquet(read: Read) -> None:
     """A name that ends in .parquet is a Parquet file, appended to in the same way."""
     steno.log_table({"a": [1, 2]}, "t.parquet")

@@ -145,6 +145,13 @@ def test_a_timestamp_in_another_unit_is_refused(given_: Any) -> None:
         milliseconds(given_)
 
 
+def test_seconds_are_noticed() -> None:
+    """A timestamp that looks like seconds is kept and said, once: milliseconds were meant."""
+    with pytest.warns(StenoWarning, match=r"timestamp 1700000000 .* int\(time.time\(\) \* 1000\)"):
+        assert milliseconds(1_700_000_000.5) == 1_700_000_000
+    assert [milliseconds(at) for at in (0, 1000, 1_700_000_000)] == [0, 1000, 1_700_000_000]
+
+
 def test_timestamps_are_kept() -> None:
     """Milliseconds since 1970 are recorded as given; none means now."""
     assert milliseconds(1_700_000_000_123) == 1_700_000_000_123

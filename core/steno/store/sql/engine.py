@@ -135,7 +135,7 @@ class Engine:
             yield
         except StenoError:
             raise
-        except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError) as fault:
+        except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError, ImportError) as fault:
             raise StoreError(_explained(fault, str(self), waited_s)) from fault
 
     # -- life
@@ -302,6 +302,11 @@ def _explained(fault: Exception, name: str, waited_s: float) -> str:
     """One sentence of what is wrong and one of what to do, for any error of any driver."""
     original = getattr(fault, "orig", None) or fault
     code = _code(original)
+    if isinstance(original, ImportError):
+        return (
+            f"{name} needs the module {original.name!r}, which is not installed: pip install 'steno[postgres]', or "
+            "name another store with STENO_TRACKING_URI"
+        )
     if isinstance(original, FileNotFoundError):
         return f"the folder of {name} does not exist: create it, or name another with STENO_TRACKING_URI"
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):

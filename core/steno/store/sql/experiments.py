@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from steno.clock import now
 from steno.entities import Experiment, LifecycleStage, Page, ViewType
-from steno.errors import AlreadyExistsError, NotFoundError, shown
+from steno.errors import AlreadyExistsError, shown
 from steno.store import rules
 from steno.store.meaning import experiment_matches, experiment_sort_key
 from steno.store.paging import Position, checked_size, fingerprint, page_of
@@ -64,9 +64,7 @@ def get(connection: sa.Connection, places: Places, experiment_id: str) -> Experi
     number = rules.experiment_number(experiment_id)
     found = [] if number is None else _read(connection, places, [experiment.c.id == number])
     if not found:
-        raise NotFoundError(
-            f"no experiment has the id {shown(experiment_id)}: search_experiments() lists those that exist"
-        )
+        raise rules.no_experiment(experiment_id)
     return found[0]
 
 

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from steno.entities import ViewType
 from steno.store.paging import Position, checked_size, comparison, fingerprint, read_token, token
 from steno.store.places import Places
-from steno.store.rules import experiment_number
+from steno.store.rules import checked_view, experiment_number
 from steno.store.search import All, Field, Order, parse_filter, parse_order
 from steno.store.sql.clauses import Clause, clause, required
 from steno.store.sql.keys import Keys
@@ -68,7 +68,7 @@ class Search:
         numbers = sorted({number for number in map(experiment_number, experiment_ids) if number is not None})
         mark = fingerprint("runs", numbers, filter_string, order, view_type)
         start = read_token(mark, page_token, len(order))
-        return cls(tuple(numbers), condition, order, checked_size(max_results), view_type, mark, start)
+        return cls(tuple(numbers), condition, order, checked_size(max_results), checked_view(view_type), mark, start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ import numpy as np
 import sqlalchemy as sa
 
 from steno.entities import Experiment, LoggedModel, Page, Run, ViewType
-from steno.errors import NotFoundError, shown
 from steno.store.base import Chart, JournalPosition, Rejection, Series, Store
 from steno.store.places import Places
 from steno.store.records import Record
+from steno.store.rules import no_run
 from steno.store.sql import experiments, hydrate, metrics, models, planner
 from steno.store.sql.batch import Batch
 from steno.store.sql.engine import Engine
@@ -125,7 +125,7 @@ class SQLStore(Store):
             number = _run_number(connection, run_id)
             found = [] if number is None else hydrate.runs(connection, [number], self._places)
         if not found:
-            raise NotFoundError(f"no run has the id {shown(run_id)}: search_runs() lists those that exist")
+            raise no_run(run_id)
         return found[0]
 
     def search_runs(
