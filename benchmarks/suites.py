@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import fits, imports, metrics, rounds, stores
+from benchmarks import fits, imports, metrics, patching, rounds, stores
 from benchmarks.fresh import Tracker, measure
 from benchmarks.table import Row
 
@@ -28,7 +28,8 @@ class Plan:
         fits: fits in a block.
         calls: calls of `log_metric` in one process, at most.
         limit_s: seconds after which a slow tracker's calls are cut off.
-        repeats: pairs of trainings for the cost of a boosting round.
+        repeats: pairs of trainings for the cost of a boosting round, installs and undos of all patches.
+        many: trainings in one process over which memory is watched.
     """
 
     processes: int
@@ -38,10 +39,11 @@ class Plan:
     calls: int
     limit_s: float
     repeats: int
+    many: int
 
 
-THOROUGH = Plan(processes=7, fit_processes=3, blocks=8, fits=4, calls=100_000, limit_s=4.0, repeats=15)
-QUICK = Plan(processes=3, fit_processes=1, blocks=3, fits=2, calls=20_000, limit_s=1.5, repeats=5)
+THOROUGH = Plan(processes=7, fit_processes=3, blocks=8, fits=4, calls=100_000, limit_s=4.0, repeats=15, many=10_000)
+QUICK = Plan(processes=3, fit_processes=1, blocks=3, fits=2, calls=20_000, limit_s=1.5, repeats=5, many=2_000)
 
 
 def rows(trackers: Sequence[Tracker], plan: Plan, wanted: Sequence[str], say: Say) -> Iterator[Row]:
@@ -125,10 +127,37 @@ def _metrics(trackers: Sequence[Tracker], plan: Plan, say: Say) -> Iterator[Row]
         yield Row(group, "sustained, counted by reading back", "points/s", _median(found, "per_s"), notes=lost)
 
 
+def _patching(trackers: Sequence[Tracker], plan: Plan, say: Say) -> Iterator[Row]:
+    """Beside the bare operation: no peer patches in a way that could be compared."""
+    ours = [tracker for tracker in trackers if tracker.name == "steno"]
+
+    def measured(case: str, processes: int = plan.processes) -> Reports:
+        arguments = {"case": case, "calls": plan.calls, "repeats": plan.repeats, "fits": plan.many}
+        return _reports(ours, "patching", arguments, processes, say)
+
+    for case in ("nested", "off"):
+        found = measured(case)
+        base = _median(found, "plain_us")["steno"]
+        group = "Added to a patched call that has nothing to record (CPU time)"
+        yield Row(group, patching.CASES[case], "us", _median(found, "added_us"), base)
+    found = measured("install")
+    group = f"Patches of {patching.CASES['install']}, {_median(found, 'patches')['steno']:.0f} functions (CPU time)"
+    yield Row(group, "the first `autolog()`, after every module of it was imported", "ms", _median(found, "first_ms"))
+    yield Row(group, "`enable`, once more", "ms", _median(found, "install_ms"))
+    yield Row(group, "`disable`", "ms", _median(found, "undo_ms"))
+    found = measured("plugins")
+    group = f"`autolog()` among {patching.CASES['plugins']}"
+    yield Row(group, "CPU time", "ms", _median(found, "cpu_ms"))
+    yield Row(group, "what the caller waits", "ms", _median(found, "wall_ms"))
+    found = measured("memory", 1)
+    yield Row(f"Memory after {plan.many:,} fits", patching.CASES["memory"], "MB", _median(found, "grown_mb"))
+
+
 SUITES: dict[str, Callable[[Sequence[Tracker], Plan, Say], Iterator[Row]]] = {
     "imports": _imports,
     "stores": _stores,
     "fits": _fits,
     "rounds": _rounds,
     "metrics": _metrics,
+    "patching": _patching,
 }

@@ -16,7 +16,7 @@ class Row:
     Attributes:
         group: the heading it stands under.
         what: what was measured.
-        unit: "ms", "us", "points/s".
+        unit: "ms", "us", "MB", "points/s".
         values: by tracker; a tracker that was not measured is absent.
         base: the same without any tracker, where that is something; None elsewhere.
     """
