@@ -44,6 +44,7 @@ _HIGHER = re.compile(
     r"|bleu|rouge|specificity|sensitivity|variance|rand|silhouette|homogeneity|completeness|correlation|pearson|spearman"
     r"|matthews|reward|likelihood)\b"
 )
+_NEITHER = re.compile(r"\b(std|stddev|time|times|seconds|count)\b")
 _NEGATED = re.compile(r"\bneg(ative)?\b")
 _PART = re.compile(r"^(train(ing)?|val(id(ation)?)?|test|eval(uation)?|dev|holdout|oof)(_\d+)?(?=[-_/.])[-_/.]+")
 _TRAINING = re.compile(r"(^|[-_/.])train(ing)?([-_/.]|$)", re.IGNORECASE)
@@ -139,6 +140,8 @@ def lower_is_better(key: str) -> bool | None:
     [True, False, False, None]
     """
     words = _SEPARATOR.sub(" ", key.lower())
+    if _NEITHER.search(words):  # std_test_score says how scores spread, mean_score_time how long scoring took
+        return None
     if _NEGATED.search(words):
         return False
     if _LOWER.search(words):

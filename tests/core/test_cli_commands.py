@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -122,6 +123,27 @@ def test_show_as_json_has_the_whole_run(recorded: dict[str, Run]) -> None:
     assert {"path": "notes/readme.txt", "is_dir": False, "file_size": 5} in found["artifacts"]
 
 
+def test_json_of_a_run_has_every_curve_and_file() -> None:
+    """What a page leaves out of a run with many curves and files is in its JSON."""
+    with steno.start_run(run_name="many"):
+        for step in range(2):
+            steno.log_metrics({f"family{place}": step / 2 for place in range(12)}, step=step)
+            steno.log_metrics({f"train_{place}-loss": step / 2 for place in range(12)}, step=step)
+        for place in range(410):
+            steno.log_text("x", f"notes/{place}.txt")
+
+    found = json.loads(call("runs", "show", "many", "--json").output)
+    shown = call("runs", "show", "many").output
+
+    assert set(found["metric_history"]) == {
+        *(f"family{place}" for place in range(12)),
+        *(f"train_{place}-loss" for place in range(12)),
+    }
+    assert len(found["artifacts"]) == 411
+    assert "16 more curves are not drawn" in shown
+    assert "the first 400 are shown" in shown
+
+
 def test_compare_marks_the_best(recorded: dict[str, Run]) -> None:
     """`steno runs compare` puts runs side by side and marks the best of each metric."""
     output = call("runs", "compare", "calm-otter", "brave-fox").output
@@ -160,12 +182,14 @@ def test_integrations_lists_each_plugin_with_its_state() -> None:
     ("arguments", "expected"),
     [
         (["runs", "show", "nope"], "no run has the id or name 'nope'"),
-        (["runs", "show", "f" * 32], "f" * 32),
+        (["runs", "show", "f" * 32], "type `steno runs ls`"),
+        (["runs", "show", "@best:"], "accepted are @last and @best:METRIC"),
         (["runs", "show", "@first"], "accepted are @last and @best:METRIC"),
         (["runs", "show", "@best:epoch"], "its name does not say"),
         (["runs", "show", "@best:f1_score"], "no run has the metric 'f1_score'"),
         (["runs", "show", '@best:a"b_score'], "b_score"),
         (["runs", "ls", "-e", "nope"], "there are: "),
+        (["runs", "ls", "-e", ""], "there are: "),
         (["runs", "ls", "--filter", "metrics.accuracy >"], "metrics.accuracy >"),
         (["runs", "ls", "--order-by", "nonsense"], "nonsense"),
         (["--store", "ftp://x", "runs", "ls"], "ftp://x"),
@@ -256,6 +280,38 @@ def test_help_loads_nothing_heavy(run_python: RunPython) -> None:
     assert done.returncode == 0, done.stderr
     for name in ("demo", "runs", "experiments", "integrations"):
         assert re.search(rf"^  {name} +\S", done.stdout, re.MULTILINE)
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("env", [ASCII, {"PYTHONIOENCODING": "latin-1"}], ids=["ascii", "latin-1"])
+@pytest.mark.parametrize("wrapped", [False, True], ids=["piped", "terminal"])
+def test_output_that_knows_few_characters_is_drawn_with_those(
+    recorded: dict[str, Run], env: dict[str, str], wrapped: bool
+) -> None:
+    """Where the locale has no braille and no box lines, tables and curves are drawn in ASCII."""
+    command = [sys.executable, "-c", "from steno.cli.main import main; main()", "runs", "show", "calm-otter"]
+    if wrapped:
+        command = [sys.executable, "-c", "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)", *command]
+
+    done = subprocess.run(command, capture_output=True, check=False, env={**os.environ, **env, "TERM": "dumb"})
+    text = done.stdout.decode("latin-1").replace("\r\n", "\n")
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert text.startswith("* finished in ")
+    assert "    +- notes" in text
+    assert re.search(r"^ +0.20 \+[:'. ]+ loss 0.125$|^ +\|[:'. ]+ loss 0.125$", text, re.MULTILINE)
+    assert not {"?", "\ufffd"} & set(text)
+
+
+def test_a_closed_output_is_no_crash(recorded: dict[str, Run]) -> None:
+    """`steno runs ls >&-` prints nothing and ends well."""
+    steno_command = f'{sys.executable} -c "from steno.cli.main import main; main()" runs ls >&-'
+
+    done = subprocess.run(steno_command, shell=True, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_a_reader_that_goes_away_is_no_crash(recorded: dict[str, Run]) -> None:

@@ -60,6 +60,19 @@ def test_a_flat_curve_runs_through_the_middle() -> None:
     assert [row.split("┤")[0].strip() for row in drawing.split("\n") if "flat" in row] == ["2.0"]
 
 
+def test_values_far_below_one_have_true_ticks() -> None:
+    """The axis of a curve of tiny values, such as a learning rate, says the values that it stands at."""
+    drawing = plain(chart([Line("lr", range(10), [1e-12 * step for step in range(10)])], width=50, height=9))
+
+    labels = [row.split("┤")[0].strip() for row in drawing.split("\n") if "┤" in row]
+    assert labels == ["7.5e-12", "5e-12", "2.5e-12", "0"]
+
+
+def test_values_too_close_for_ticks_are_drawn() -> None:
+    """The smallest numbers there are make a chart."""
+    assert "5e-324" in plain(chart([Line("tiny 5e-324", range(3), [0.0, 5e-324, 5e-324])], width=50, height=6))
+
+
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
 

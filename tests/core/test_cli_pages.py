@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from steno.cli.compare import comparison, comparison_json
@@ -119,6 +120,76 @@ def test_the_table_is_never_wider_than_the_screen(width: int) -> None:
     assert set(re.findall(r"[a-z]+_[a-z_]*", text)) <= {"a_metric_", "with_a_long_", "name_"}
 
 
+def test_a_terminal_of_80_columns_shows_scores() -> None:
+    """Where room is short the table keeps name, what was trained and the scores; id and times are left out."""
+    forest, gain = {"estimator_name": "RandomForestClassifier"}, {"accuracy_score_X_test": 0.9, "training_score": 1.0}
+    runs = [run_of(name, letter=name[0], metrics=gain, tags=forest) for name in ("affable-albatross-12", "brave-fox-7")]
+
+    text = drawn([runs_table(runs, screen(80), experiments=EXPERIMENTS, now_ms=NOW)], 80)
+
+    assert text.split("\n") == [
+        "                                                       accuracy_  training_",
+        "run                     trained           started   score_X_test      score",
+        "● affable-albatross-12  RandomForestCla…  40 s ago           0.9          1",
+        "● brave-fox-7           RandomForestCla…  40 s ago           0.9          1",
+        "",
+    ]
+
+
+def test_a_name_that_several_runs_have_keeps_the_id_beside_it() -> None:
+    """Runs of one name are told apart in the narrowest table."""
+    runs = [run_of("train", letter=letter, metrics={"a_long_name_of_a_score": 0.5}) for letter in "ab"]
+
+    text = drawn([runs_table(runs, screen(40), experiments=EXPERIMENTS, now_ms=NOW)], 40)
+
+    assert re.findall(r"● train +(\w{8})", text) == ["aaaaaaaa", "bbbbbbbb"]
+
+
+def test_each_run_shows_a_score_if_it_has_one() -> None:
+    """Beside many classifiers a regressor and a booster show their own scores, not a row of dashes."""
+    scored = {"accuracy_score_X_test": 0.9, "training_score": 0.99, "training_log_loss": 0.1, "training_roc_auc": 0.95}
+    runs = [run_of(f"forest-{letter}", letter=letter, metrics=scored) for letter in "abcdef"]
+    runs.append(run_of("ridge", letter="1", metrics={"r2_score_X_test": 0.4, "training_score": 0.5}))
+    runs.append(run_of("booster", letter="2", metrics={"eval-mlogloss": 0.2, "train-mlogloss": 0.1, "epoch": 9}))
+    runs.append(run_of("empty", letter="0"))
+
+    lines = drawn([runs_table(runs, screen(64), experiments=EXPERIMENTS, now_ms=NOW)], 64).split("\n")
+
+    assert [line.split() for line in lines[:2]] == [
+        ["accuracy_", "r2_score_X_", "eval-"],
+        ["run", "started", "score_X_test", "test", "mlogloss"],
+    ]
+    assert [line.split("ago")[-1].split() for line in lines[8:11]] == [
+        ["–", "0.4", "–"],
+        ["–", "–", "0.2"],
+        ["–", "–", "–"],
+    ]
+
+
+def test_grandchildren_stand_deeper_than_children() -> None:
+    """Each level of nested runs is set further to the right."""
+    runs = [
+        run_of("parent", letter="a"),
+        run_of("child", letter="b", tags={"mlflow.parentRunId": "a" * 32}),
+        run_of("grandchild", letter="c", tags={"mlflow.parentRunId": "b" * 32}),
+    ]
+
+    text = drawn([runs_table(runs[::-1], screen(), experiments=EXPERIMENTS, now_ms=NOW)])
+
+    assert [line[:16].rstrip() for line in text.split("\n")[1:4]] == ["● parent", "└ ● child", "  └ ● grandchild"]
+
+
+@pytest.mark.parametrize("name", ["長い名前" * 10, "x" * 5000, "line\nbreak " * 9])
+def test_any_name_takes_one_line_of_the_table(name: str) -> None:
+    """A name of wide characters, without end or of several lines is cut to its column."""
+    runs = [run_of(name, letter=letter, metrics={"acc": 0.5}) for letter in "ab"]
+
+    text = drawn([runs_table(runs, screen(80), experiments=EXPERIMENTS, now_ms=NOW)], 80)
+
+    assert max(cell_len(line) for line in text.split("\n")) <= 80
+    assert [line.split()[-1] for line in text.rstrip("\n").split("\n")] == ["acc", "0.5", "0.5"]
+
+
 def test_a_page_shows_everything_of_a_run() -> None:
     """A run's page has status, metrics, params, curve, data, model and files, and folds the tags."""
     run = run_of(
@@ -147,11 +218,39 @@ def test_a_page_shows_everything_of_a_run() -> None:
     assert "Learning curve  loss" in text
     assert "loss 0.1" in text
     assert "X_train   train   426 rows   digest d1ge5t" in text
-    assert f'model   sklearn   steno.pyfunc.load_model("runs:/{"a" * 32}/model")' in text
+    assert f'    model   sklearn\n      steno.pyfunc.load_model("runs:/{"a" * 32}/model")\n' in text
     assert "├─ model\n    │  └─ MLmodel   1.2 kB\n    └─ note.txt     5 B" in text
     assert "--tags shows 2 tags" in text
     assert "mlflow.user" not in text
     assert "mlflow.user" in drawn(run_parts(page, screen(), now_ms=NOW, with_tags=True))
+
+
+def test_what_to_type_is_never_cut_off() -> None:
+    """How to load a model stands whole in one line of a terminal of 80 columns, so that it can be copied."""
+    page = RunPage(run_of("calm-otter"), "wine", models=[LoggedModel("m-1", "model", "1", model_type="sklearn")])
+
+    lines = drawn(run_parts(page, screen(80), now_ms=NOW), 80).split("\n")
+
+    assert f'      steno.pyfunc.load_model("runs:/{"a" * 32}/model")' in lines
+
+
+def test_an_error_of_several_lines_stands_under_its_heading() -> None:
+    """The lines of an exception's message are set in like the rest of the page."""
+    run = run_of("lost-owl", status="FAILED", tags={"steno.error": "ValueError: first\nsecond\n" + "z" * 150})
+
+    text = drawn(run_parts(RunPage(run, "wine"), screen(80), now_ms=NOW), 80)
+
+    assert f"\n  Error ValueError: first\n  second\n  {'z' * 78}\n  {'z' * 72}\n" in text
+
+
+def test_what_a_page_leaves_out_is_said() -> None:
+    """Curves and files beyond what a page shows are counted, and where all of them are is said."""
+    page = RunPage(run_of("calm-otter"), "wine", files=[File("a.txt", 1)], more_curves=28, more_files=True)
+
+    text = drawn(run_parts(page, screen(), now_ms=NOW))
+
+    assert "28 more curves are not drawn: --json has them" in text
+    assert "the first 1 are shown: --json has all of them" in text
 
 
 def test_a_page_is_one_json_document() -> None:
@@ -188,6 +287,26 @@ def test_a_comparison_marks_the_best_and_shows_only_what_differs() -> None:
     assert not any(line.startswith("seed") for line in lines)
     assert "Params not shown: 1 the same in all; --all shows them" in lines
     assert any(line.startswith("seed") for line in drawn(comparison(runs, screen(), everything=True)).split("\n"))
+
+
+def test_a_comparison_of_many_runs_stands_in_several_tables() -> None:
+    """Runs that do not fit side by side stand in tables one below the other; no number is broken."""
+    runs = [
+        run_of(f"calm-otter-{letter}", letter=letter, metrics={"training_mean_squared_error": 1 / (3 + ord(letter))})
+        for letter in "abcdef"
+    ]
+
+    lines = drawn(comparison(runs, screen(80)), 80).split("\n")
+
+    assert [line.split() for line in lines if "otter" in line] == [
+        ["calm-otter-a", "calm-otter-b", "calm-otter-c"],
+        ["calm-otter-d", "calm-otter-e", "calm-otter-f"],
+    ]
+    assert [line.split() for line in lines if line.startswith("training")] == [
+        ["training_mean_squared_error", "0.01", "0.009901", "0.009804"],
+        ["training_mean_squared_error", "0.009709", "0.009615", "0.009524", "★"],
+    ]
+    assert max(len(line) for line in lines) <= 80
 
 
 def test_a_comparison_as_json_has_a_value_for_each_run() -> None:

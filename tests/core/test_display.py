@@ -45,7 +45,9 @@ def test_a_score_is_better_when_higher(key: str) -> None:
     assert lower_is_better(key) is False
 
 
-@pytest.mark.parametrize("key", ["epoch", "lr", "best_iteration", "n_leaves", "system/cpu", "", "🦊", "colossal"])
+@pytest.mark.parametrize(
+    "key", ["epoch", "lr", "best_iteration", "system/cpu", "", "🦊", "colossal", "std_test_score", "mean_score_time"]
+)
 def test_a_metric_whose_name_says_nothing_has_no_direction(key: str) -> None:
     """What is neither a score nor a loss by its name is never called better or worse."""
     assert lower_is_better(key) is None

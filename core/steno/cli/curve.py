@@ -87,16 +87,18 @@ class _Canvas:
 def nice_ticks(low: float, high: float, count: int) -> list[float]:
     """About `count` round values from `low` to `high`.
 
-    >>> nice_ticks(0.13, 0.92, 4)
-    [0.2, 0.4, 0.6, 0.8]
+    >>> nice_ticks(0.13, 0.92, 4), nice_ticks(0, 9e-12, 3)
+    ([0.2, 0.4, 0.6, 0.8], [0.0, 2.5e-12, 5e-12, 7.5e-12])
     """
     if not high > low:
         return [low]
     rough = high / max(count, 1) - low / max(count, 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = min((unit * power for unit in (1, 2, 2.5, 5, 10)), key=lambda size: abs(size - rough))
+    if rough < sys.float_info.min:  # values that have no digits to divide among ticks
+        return [low]
+    exponent = math.floor(math.log10(rough))
+    step = min((unit * 10.0**exponent for unit in (1, 2, 2.5, 5, 10)), key=lambda size: abs(size - rough))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(place * step, 12) for place in range(first, last + 1)] or [low]
+    return [round(place * step, 3 - exponent) for place in range(first, last + 1)] or [low]
 
 
 def chart(lines: Sequence[Line], *, width: int = 76, height: int = 10, x_label: str = "step") -> list[list[Span]]:

@@ -150,4 +150,6 @@ def _show(
 
 
 def _heading(screen: Console, text: str, command: str) -> None:
-    screen.print(styled("\n", ("▌ ", "cyan"), (text, "bold"), (f"   $ {command}" if command else "", "dim"), "\n"))
+    fits = len(text) + len(command) + 7 <= screen.width
+    what = f"{'   ' if fits else chr(10) + '  '}$ {command}" if command else ""  # a broken line cannot be copied
+    screen.print(styled("\n", ("▌ ", "cyan"), (text, "bold"), (what, "dim"), "\n"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import steno
@@ -39,6 +40,8 @@ class RunPage:
 
     Attributes:
         histories: every point by metric, for the metrics that have a curve.
+        more_curves: how many curves there are beyond these.
+        more_files: whether there are files beyond these.
     """
 
     run: Run
@@ -46,6 +49,8 @@ class RunPage:
     histories: Mapping[str, Sequence[Metric]] = field(default_factory=dict)
     models: Sequence[LoggedModel] = ()
     files: Sequence[File] = ()
+    more_curves: int = 0
+    more_files: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The run as MLflow's JSON, with what belongs to it beside it."""
@@ -61,27 +66,31 @@ class RunPage:
         }
 
 
-def read_page(client: steno.Client, run: Run) -> RunPage:
-    """Read what belongs to a run."""
+def read_page(client: steno.Client, run: Run, *, everything: bool = False) -> RunPage:
+    """Read what belongs to a run: what a screen shows of it, or everything."""
     run_id = run.info.run_id
-    shown = [key for keys in curves(run.data.latest)[:_CHARTS] for key in keys[:_LINES]]
+    families = curves(run.data.latest)
+    shown = [
+        key for keys in families[: None if everything else _CHARTS] for key in (keys if everything else keys[:_LINES])
+    ]
     histories = {key: client.get_metric_history(run_id, key) for key in shown}
+    files = list(islice(_files(client, run_id), None if everything else _FILES + 1))
     return RunPage(
         run,
         client.get_experiment(run.info.experiment_id).name,
         {key: points for key, points in histories.items() if len(points) > 1},
         [client.get_logged_model(item.model_id) for item in run.outputs.model_outputs],
-        list(_files(client, run_id)),
+        files if everything else files[:_FILES],
+        more_curves=sum(map(len, families)) - len(shown),
+        more_files=not everything and len(files) > _FILES,
     )
 
 
 def _files(client: steno.Client, run_id: str) -> Iterator[File]:
-    """The run's artifacts, depth first, in order of name; not more than anybody reads."""
+    """The run's artifacts, depth first, in order of name."""
     waiting: list[File] = _listed(client, run_id, None)
-    count = 0
-    while waiting and count < _FILES:
+    while waiting:
         file = waiting.pop()
-        count += 1
         yield file
         if file.size_bytes is None:
             waiting.extend(_listed(client, run_id, file.path))
@@ -99,21 +108,26 @@ def run_parts(page: RunPage, screen: Console, *, now_ms: float, with_tags: bool 
     yield _heading(page, now_ms)
     error, trace = failure(run)
     if error:
-        yield styled("\n", ("  Error ", "bold red"), error)
+        yield ""
+        yield indented(styled(("Error ", "bold red"), error))
     if trace:
         yield indented(styled((_end_of(trace), "dim")), 4)
     yield ""
     yield indented(_facts(run, screen))
     yield from curve_parts(page, screen)
+    if page.more_curves:
+        yield styled((f"\n  {page.more_curves} more curves are not drawn: --json has them", "dim"))
     if run.inputs.dataset_inputs:
         yield styled("\n", ("  Data", "bold"))
         yield indented(_datasets(run.inputs.dataset_inputs), 4)
     if page.models:
         yield styled("\n", ("  Models", "bold"))
-        yield indented(_models(page), 4)
+        yield from (indented(_model(page.run, model), 4) for model in page.models)
     if page.files:
         yield styled("\n", ("  Files", "bold"))
         yield indented(_tree(page.files), 4)
+    if page.more_files:
+        yield styled((f"    the first {len(page.files)} are shown: --json has all of them", "dim"))
     yield from _context(run, with_tags=with_tags)
 
 
@@ -208,16 +222,12 @@ def _profile(text: str | None) -> str:
     return ", ".join(f"{named[key]:,} {key}" for key in first)
 
 
-def _models(page: RunPage) -> RenderableType:
-    made = grid()
-    for model in page.models:
-        made.add_row(
-            styled(model.name), styled((model.model_type, "cyan")),
-            styled((f'steno.pyfunc.load_model("runs:/{page.run.info.run_id}/{model.name}")', "dim")),
-        )  # fmt: skip
-        if model.status != "READY":
-            made.add_row("", styled((f"the model is {model.status.lower()}, it cannot be loaded", "red")))
-    return made
+def _model(run: Run, model: LoggedModel) -> Text:
+    """A model and, in a line of its own so that it can be copied whole, how to load it."""
+    how = (f'steno.pyfunc.load_model("runs:/{run.info.run_id}/{model.name}")', "dim")
+    if model.status != "READY":
+        how = (f"the model is {model.status.lower()}, it cannot be loaded", "red")
+    return styled(model.name, "   ", (model.model_type, "cyan"), "\n  ", how)
 
 
 def _tree(files: Sequence[File]) -> RenderableType:

@@ -29,7 +29,9 @@ def runs() -> None:
 @click.option("-e", "--experiment", metavar="NAME|ID", help="Only runs of this experiment.")
 @click.option("-f", "--filter", "filter_string", metavar="FILTER", default="", help='Such as "metrics.score > 0.9".')
 @click.option("-o", "--order-by", metavar="ORDER", multiple=True, help='Such as "metrics.score DESC".')
-@click.option("-n", "limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many runs.")
+@click.option(
+    "-n", "limit", type=click.IntRange(min=1), metavar="NUMBER", default=20, help="How many runs; 20 unless given."
+)
 @click.option("--all", "everything", is_flag=True, help="All runs, however many.")
 @json_option
 @store_option
@@ -38,7 +40,7 @@ def ls(
 ) -> None:
     """List runs, newest first."""
     client = steno.Client()
-    experiments = [find_experiment(client, experiment)] if experiment else all_experiments(client)
+    experiments = all_experiments(client) if experiment is None else [find_experiment(client, experiment)]
     wanted = None if everything else limit + 1
     found = recent_runs(client, experiments, limit=wanted, filter_string=filter_string, order_by=list(order_by))
     more = not everything and len(found) > limit
@@ -52,7 +54,7 @@ def ls(
         return
     screen.print(runs_table(found, screen, experiments=experiments, now_ms=time.time() * 1000))
     if more:
-        screen.print(f"\nThe {limit} first are shown: -n NUMBER or --all shows more.", style="dim")
+        screen.print("\nThere are more runs: -n NUMBER or --all shows them.", style="dim")
 
 
 @runs.command(epilog=_RUN_HELP)
@@ -61,9 +63,9 @@ def ls(
 @json_option
 @store_option
 def show(run: str, tags: bool, as_json: bool) -> None:
-    """Show one run: params, metrics, learning curve, data, model, files."""
+    """Show one run: params, metrics, curves, data, models, files."""
     client = steno.Client()
-    page = read_page(client, find_run(client, run, time.time() * 1000))
+    page = read_page(client, find_run(client, run, time.time() * 1000), everything=as_json)
     if as_json:
         print_json(page.to_json())
         return

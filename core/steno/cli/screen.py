@@ -33,6 +33,8 @@ _STATUS = {
     "SCHEDULED": ("○", "blue"),
 }
 _PLAIN_WIDTH = 160
+_ASCII = dict(zip("●✗■▶○★–…·│┤└├─┬▌━╸╺", "*x#>o*-.-|++|-+|-- ", strict=True))
+_BRAILLE, _UPPER_DOTS = 0x2800, 0x1B
 _BLANKS = re.compile(r"[ \t]+\n")
 
 
@@ -40,27 +42,63 @@ def console() -> Console:
     """The console of standard output as it is now."""
     from rich.console import Console  # noqa: PLC0415  30 ms, and --json and --help draw nothing
 
-    found = Console(file=sys.stdout, highlight=False, emoji=False)
+    output = _Output(sys.stdout or io.StringIO())  # a program started with a closed standard output has none
+    found = Console(file=cast("IO[str]", output), highlight=False, emoji=False)
     if found.is_terminal:
         return found
+    output.trimmed = True
     width = found.width if "COLUMNS" in os.environ else _PLAIN_WIDTH
-    return Console(file=cast("IO[str]", _Trimmed(sys.stdout)), width=width, highlight=False, emoji=False)
+    return Console(file=cast("IO[str]", output), width=width, highlight=False, emoji=False)
 
 
-class _Trimmed(io.TextIOBase):
-    """Writes on without the blanks at the ends of lines, which tables are filled up with."""
+class _Output(io.TextIOBase):
+    """Standard output, whatever its encoding: what that lacks is written in ASCII.
+
+    Attributes:
+        trimmed: leave out the blanks at the ends of lines, which tables are filled up with.
+    """
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
+        self.trimmed = False
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # rich draws with what the encoding has
+        return self._file.encoding or "utf-8"
+
+    def isatty(self) -> bool:
+        return self._file.isatty()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
 
     def write(self, text: str) -> int:
-        trimmed = _BLANKS.sub("\n", text)
-        encoding = self._file.encoding or "utf-8"
-        self._file.write(trimmed.encode(encoding, "replace").decode(encoding))
+        written = _BLANKS.sub("\n", text) if self.trimmed else text
+        if not _encodes(written, self.encoding):
+            written = "".join(_ascii(sign, self.encoding) for sign in written)
+        self._file.write(written)
         return len(text)
 
     def flush(self) -> None:
         self._file.flush()
+
+
+def _encodes(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _ascii(sign: str, encoding: str) -> str:
+    """One character for another: tables and curves keep their shape."""
+    if _encodes(sign, encoding):
+        return sign
+    dots = ord(sign) - _BRAILLE
+    if 0 <= dots <= 0xFF:
+        return (" ", "'", ".", ":")[bool(dots & _UPPER_DOTS) + 2 * bool(dots & ~_UPPER_DOTS)]
+    return _ASCII.get(sign, "?")
 
 
 def styled(*parts: Text | tuple[str, str] | str) -> Text:

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import steno
 from steno.display import ago, lower_is_better
 from steno.entities import Experiment, Run
-from steno.errors import InvalidInputError, NotFoundError, shown
+from steno.errors import InvalidInputError, NotFoundError
 
 __all__ = ["all_experiments", "find_experiment", "find_run", "recent_runs"]
 
 _HEX = re.compile(r"[0-9a-f]{2,32}")
 _PAGE = 1000
+_ID_LENGTH = 32
 
 
 def all_experiments(client: steno.Client) -> list[Experiment]:
@@ -77,9 +78,7 @@ def find_run(client: steno.Client, text: str, now_ms: float) -> Run:
     experiments = all_experiments(client)
     if text.startswith("@"):
         return _selected(client, experiments, text)
-    if re.fullmatch(r"[0-9a-f]{32}", text):
-        return client.get_run(text)
-    found = _named(client, experiments, text) or _starting(client, experiments, text)
+    found = _whole(client, text) or _named(client, experiments, text) or _starting(client, experiments, text)
     if not found:
         raise NotFoundError(
             f"no run has the id or name {text!r}; a whole id, its beginning, a name, @last and @best:METRIC are "
@@ -92,13 +91,21 @@ def find_run(client: steno.Client, text: str, now_ms: float) -> Run:
     return found[0]
 
 
+def _whole(client: steno.Client, text: str) -> list[Run]:
+    """The run with this very id, deleted or not."""
+    try:
+        return [client.get_run(text)] if len(text) == _ID_LENGTH and _HEX.fullmatch(text) else []
+    except NotFoundError:
+        return []
+
+
 def _selected(client: steno.Client, experiments: list[Experiment], text: str) -> Run:
     if text == "@last":
         found = recent_runs(client, experiments, limit=1)
-    elif text.startswith("@best:"):
+    elif text.startswith("@best:") and text != "@best:":
         found = _best(client, experiments, text.removeprefix("@best:"))
     else:
-        raise InvalidInputError(f"selector {shown(text)} is unknown, accepted are @last and @best:METRIC")
+        raise InvalidInputError(f"selector {text!r} is unknown, accepted are @last and @best:METRIC")
     if not found:
         raise NotFoundError(f"{text} finds no run: the store has none yet; `steno demo` records some")
     return found[0]
