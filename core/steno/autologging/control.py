@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -22,10 +23,11 @@ from steno.autologging.wishes import (
     split,
     unknown,
 )
+from steno.errors import IntegrationError
 from steno.registry import registry
 
 if TYPE_CHECKING:
-    from steno.autologging.status import Status
+    from steno.autologging.status import Status, StatusRow
 
 __all__ = ["autolog", "disable", "enable", "framework", "is_plugin", "off", "reset", "silent", "status"]
 
@@ -162,6 +164,19 @@ def status() -> Status:
     from steno.autologging.status import status_of  # noqa: PLC0415  tables and HTML, for who asks; autolog() is quick
 
     return status_of(_Home.switchboard)
+
+
+def describe(name: str) -> StatusRow:
+    """The row of one integration, its plugin loaded if it can be, so that its options are known.
+
+    Raises:
+        IntegrationError: no integration has such a name.
+    """
+    checked_names(name, "name")
+    if not registry().load(name).always_on:
+        with contextlib.suppress(IntegrationError):  # broken: the row says so
+            _Home.switchboard.process.service(name).load()
+    return status()[name]
 
 
 def silent() -> bool:

@@ -159,8 +159,10 @@ class _InPlace(Patch):
         self._trampoline = weakref.ref(code)
 
     def _stands(self) -> bool:
-        function = self._function()
-        return function is not None and function.__code__ is self._trampoline()
+        function, code = self._function(), self._trampoline()
+        if function is None or code is None:
+            return False
+        return function.__code__ is code or _PROCESS.above(code) is not None  # another integration's lies on top
 
     def _alive(self) -> bool:
         return self._function() is not None and self._trampoline() is not None
@@ -218,8 +220,10 @@ class _Attribute(Patch):
         return _MISSING if owner is None else vars(owner).get(self._name, _MISSING)
 
     def _stands(self) -> bool:
-        wrapper = self._wrapper()
-        return wrapper is not None and self._standing() is wrapper
+        wrapper, standing = self._wrapper(), self._standing()
+        while type(standing) is Wrapper and standing is not wrapper:  # another integration's lies on top
+            standing = standing.__wrapped__
+        return wrapper is not None and standing is wrapper
 
     def _alive(self) -> bool:
         return self._owner() is not None and self._wrapper() is not None

@@ -14,6 +14,7 @@ __all__ = ["PatchRow", "Status", "StatusRow"]
 _COLUMNS = ("integration", "state", "version", "patches", "calls", "runs", "why")
 _NUMBERS = ("patches", "calls", "runs")
 _WIDEST_WHY = 60
+_WIDEST_OPTION = 40
 _LEFT = "text-align:left;vertical-align:top"
 _STYLES = {"on": "green", "waiting": "green", "partial": "yellow", "pinned": "yellow", "blocked": "yellow"}
 _WRONG = ("broken", "unsupported")
@@ -77,6 +78,13 @@ class StatusRow:
     def cells(self) -> dict[str, str]:
         """The row as the table shows it."""
         return _cells(self)
+
+    def patches_by_kind(self) -> dict[str, list[str]]:
+        """The targets of the patches by installer and state, such as "in place, on"; the largest group first."""
+        found: dict[str, list[str]] = {}
+        for patch in self.patches:
+            found.setdefault(f"{patch.installer}, {patch.state}", []).append(patch.target)
+        return dict(sorted(found.items(), key=lambda group: -len(group[1])))
 
     def __str__(self) -> str:
         return "\n".join(_lines(self))
@@ -227,24 +235,16 @@ def _options(row: StatusRow) -> Iterator[tuple[str, str]]:
         yield f"{name} = {value!r}", meaning.get(name, "")
 
 
-def _groups(row: StatusRow) -> dict[str, list[str]]:
-    """The targets of the patches, by installer and state; the largest group first."""
-    found: dict[str, list[str]] = {}
-    for patch in row.patches:
-        found.setdefault(f"{patch.installer}, {patch.state}", []).append(patch.target)
-    return dict(sorted(found.items(), key=lambda group: -len(group[1])))
-
-
 def _lines(row: StatusRow) -> Iterator[str]:
     yield f"{row.name}: {row.state}"
     for title, value in _facts(row).items():
         yield f"  {title:<14}{value}"
     options = list(_options(row))
     if options:
-        widest = max(len(option) for option, _ in options)
+        widest = max((len(option) for option, _ in options if len(option) <= _WIDEST_OPTION), default=0)
         yield "  options"
         yield from (f"    {option:<{widest}}  {meaning}".rstrip() for option, meaning in options)
-    for kind, targets in _groups(row).items():
+    for kind, targets in row.patches_by_kind().items():
         yield f"  {len(targets)} patched {kind}"
         yield from (f"    {target}" for target in targets)
     if row.last_traceback:
@@ -258,7 +258,7 @@ def _html_of_row(row: StatusRow) -> str:
         f"<tr><th style='{_LEFT}'>{html.escape(title)}</th><td style='{_LEFT}'>{html.escape(value)}</td></tr>"
         for title, value in pairs
     )
-    folded = {f"{len(targets)} patched {kind}": "\n".join(targets) for kind, targets in _groups(row).items()}
+    folded = {f"{len(targets)} patched {kind}": "\n".join(targets) for kind, targets in row.patches_by_kind().items()}
     if row.last_traceback:
         folded["traceback of the last fault"] = row.last_traceback
     more = "".join(

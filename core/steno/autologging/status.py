@@ -108,4 +108,4 @@ def _last_fault(service: Service, plugin: Plugin) -> tuple[str, str]:
 def _replaced(patches: Sequence[PatchRow]) -> str:
     """What is to be said of functions that another tool has patched over ours."""
     lost = Counter(patch.state for patch in patches)["foreign"]
-    return f"another tool replaced {lost} of {len(patches)} patched functions" if lost else ""
+    return f"another tool patched {lost} of {len(patches)} functions after us" if lost else ""

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 import steno
+from steno.autologging import control
+from steno.autologging.report import Status, StatusRow
 from steno.cli.options import json_option, print_json
-from steno.cli.screen import console, styled, table
+from steno.cli.screen import console, indented, styled, table
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-
-    from steno.autologging.status import Status, StatusRow
 
 __all__ = ["integrations"]
 
@@ -33,27 +33,53 @@ _MARKS = {
 
 
 @click.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--load", is_flag=True, help="Import the frameworks and patch them, to see what happens then.")
+@click.option("--patches", is_flag=True, help="List the functions that are patched, by how they are.")
 @json_option
-def integrations(load: bool, as_json: bool) -> None:
+def integrations(names: tuple[str, ...], load: bool, patches: bool, as_json: bool) -> None:
     """Show what autolog() watches here, and why.
 
     Frameworks are not imported for this, so those that are installed are "waiting": they are watched from the moment
-    a program imports them.
+    a program imports them. With NAME one integration is imported and shown in full: its options, what is patched and
+    how, what was not recorded last and why, the last fault with its traceback.
     """
     steno.autolog(silent=True)
-    if load:
-        for row in steno.status().values():
-            if row.state == "waiting" and row.options is not None:  # a plugin without a framework has no options
-                _load(row.name)
     status = steno.status()
+    _known(names, status)
+    for row in status.values():
+        waiting = row.state == "waiting" and row.options is not None  # a plugin without a framework has no options
+        if waiting and (load or row.name in names):
+            _load(row.name)
+    rows = [control.describe(name) for name in names] or list(steno.status().values())
+    chosen = Status(rows, status.note, status.plugins)
     if as_json:
-        print_json(status.to_json())
+        print_json(chosen.to_json())
         return
     screen = console()
-    screen.print(_table(status, screen))
+    if names:
+        for place, row in enumerate(rows):
+            screen.print(*[""] * (place > 0), row, sep="\n", soft_wrap=True)
+    else:
+        screen.print(_table(chosen, screen))
+        for row in rows if patches else ():
+            _print_patches(row, screen)
     if status.note:
         screen.print(styled("\n", status.note))
+
+
+def _known(names: tuple[str, ...], status: Status) -> None:
+    for name in names:
+        if name not in status:
+            raise click.BadParameter(
+                f"no integration is called {name!r}; installed are {', '.join(status)}", param_hint="NAME"
+            )
+
+
+def _print_patches(row: StatusRow, screen: Console) -> None:
+    for kind, targets in row.patches_by_kind().items():
+        screen.print(styled("\n", (row.name, "bold"), f": {len(targets)} patched {kind}"))
+        screen.print(indented(styled("\n".join(targets))))
 
 
 def _load(name: str) -> None:

@@ -100,38 +100,6 @@ def test_disabling_during_a_training_finishes_its_run(toy: Any, core: Any) -> No
     assert fits(core, toy) == 0
 
 
-def test_switching_under_running_trainings(toy: Any, core: Any) -> None:
-    """Four threads train while a fifth switches on and off: no error, and in the end nothing is patched."""
-    code = core.Model.fit.__code__
-    control.disable("toyfw")
-    assert core.Model.fit.__code__ is not code
-    original = core.Model.fit.__code__
-    stop = threading.Event()
-    errors: list[BaseException] = []
-
-    def train() -> None:
-        try:
-            while not stop.is_set():
-                assert core.Model().fit(X, rounds=1).mean_ == 2.0
-        except BaseException as error:
-            errors.append(error)
-            raise
-
-    threads = [threading.Thread(target=train) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for _ in range(25):
-        control.enable("toyfw")
-        control.disable("toyfw")
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    assert core.Model.fit.__code__ is original
-    assert control.status()["toyfw"].patches == ()
-    assert {run.info.status for run in toy.runs()} <= {"FINISHED"}
-
-
 def test_the_environment_switches_off(toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """STENO_DISABLE wins over everything that the program asks for, by name or by `*`."""
     for value in ("other, toyfw", "*"):

@@ -139,7 +139,10 @@ def test_under_a_foreign_attribute_wrapper_a_patch_is_pinned(library: Any, monke
 def test_journals_undo_in_any_order(
     library: Any, way: str, order: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three integrations patch one function; whoever leaves first, the others go on and the last leaves no trace."""
+    """Three integrations patch one function; whoever leaves first, the others go on and the last leaves no trace.
+
+    None of them takes another for a foreign tool.
+    """
     if way == "attribute":
         monkeypatch.setenv("STENO_PATCH", way)
     before, code = dict(vars(library.Model)), library.Model.fit.__code__
@@ -155,6 +158,7 @@ def test_journals_undo_in_any_order(
 
     for number, journal in enumerate(journals):
         journal.install(library.Model, "fit", handler(number), label="test")
+    assert [journal.patches[0].state for journal in journals] == ["on"] * 3
     left = {0, 1, 2}
     for number in order:
         journals[number].undo()
@@ -162,6 +166,7 @@ def test_journals_undo_in_any_order(
         seen.clear()
         assert library.Model().fit(1, 2) == (1, 2, None)
         assert (seen, journals[number].patches) == (sorted(left, reverse=True), ())
+        assert {patch.state for other in left for patch in journals[other].patches} <= {"on"}, "none of us is foreign"
     assert (dict(vars(library.Model)), library.Model.fit.__code__, reserved(library)) == (before, code, [])
 
 
