@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from steno.config import project_root, setting
 from steno.errors import InvalidInputError, shown
+from steno.store.uri import file_of, uri_of
 
 __all__ = ["FOLDER", "Location", "locate"]
 
@@ -120,7 +121,7 @@ def _named(text: str) -> Location:
         path = _absolute(unquote(parts.path) if scheme else text)
         return _file(path) if path.suffix in (".db", ".sqlite", ".sqlite3") and not path.is_dir() else _folder(path)
     if scheme == "sqlite" or scheme.startswith("sqlite+"):
-        name = text.partition("://")[2].partition("?")[0].removeprefix("/")
+        name = file_of(text)
         if name in ("", ":memory:"):
             raise InvalidInputError(f"tracking URI is {shown(text)}, which keeps nothing: {_ACCEPTED}")
         return _file(_absolute(name))
@@ -142,15 +143,11 @@ def _folder(folder: Path, *, ours: bool = False) -> Location:
             f"tracking URI is {str(folder)!r}, a folder that MLflow writes: steno leaves it as it is; name another"
         )
     database = folder / _DATABASE
-    return Location(_sqlite(database), folder, _DATABASE, database, ours)
+    return Location(uri_of(database), folder, _DATABASE, database, ours)
 
 
 def _file(database: Path) -> Location:
-    return Location(_sqlite(database), database.parent, database.name, database)
-
-
-def _sqlite(database: Path) -> str:
-    return f"sqlite:///{database.as_posix()}"
+    return Location(uri_of(database), database.parent, database.name, database)
 
 
 def _default() -> tuple[Location, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import steno
+from conftest import RunPython
 from steno.errors import InvalidInputError
 from steno.tracking.location import locate
 from steno.tracking.session import reset
@@ -78,6 +79,24 @@ def test_folders_files_and_uris_name_a_store(uri: str, database: str) -> None:
     assert (location.database, location.folder) == (expected, expected.parent)
     assert location.artifacts == expected.parent / "artifacts"
     assert location.uri == f"sqlite:///{expected}"
+
+
+@pytest.mark.parametrize("name", ["50% off", "what?", "a%20b", "a#b", "it's", 'say "x"', "a;b&c=d", "ünï 日本"])
+def test_a_store_is_where_it_was_put_whatever_its_name(name: str, run_python: RunPython) -> None:
+    """A project's folder may have any name: its store is in it, and the URI leads another process to it."""
+    folder = Path.cwd() / name
+    steno.set_tracking_uri(folder)
+    with steno.start_run() as run:
+        steno.log_metric("loss", 0.5)
+        steno.log_text("well", "notes.txt")
+    assert run.data.metrics == {"loss": 0.5}
+    assert {path.name for path in Path.cwd().iterdir()} - {"pyproject.toml"} == {name}
+    assert (folder / "steno.db").is_file()
+    program = f"import steno\nprint(steno.get_run({run.info.run_id!r}).info.status, steno.get_tracking_uri())"
+    done = run_python(program)
+    assert done.stdout.split(maxsplit=1) == ["FINISHED", f"{steno.get_tracking_uri()}\n"], done.stderr
+    steno.set_tracking_uri(f"sqlite:///{folder / 'steno.db'}".replace("%", "%25").replace("?", "%3F"))
+    assert steno.get_run(run.info.run_id).data.metrics == {"loss": 0.5}
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from steno.errors import InvalidInputError, StenoError, StoreError
 from steno.store.search import like
 from steno.store.sql import tables
 from steno.store.sql.statements import LIKE_FUNCTION
+from steno.store.uri import file_of
 
 __all__ = ["Engine"]
 
@@ -52,6 +53,8 @@ class Engine:
             raise InvalidInputError(
                 f"store URI is {uri!r}, accepted are 'sqlite:///path/to/steno.db' and 'postgresql+psycopg://...'"
             ) from fault
+        if self.dialect == "sqlite":
+            self.url = self.url.set(database=file_of(uri) or None)  # not all versions of SQLAlchemy unquote it
         self.path = self._file()
         self._opened: tuple[sa.Engine, sa.Engine] | None = None
         self._until = 0.0  # when the writer that holds `_writer` gives up
