@@ -19,18 +19,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from steno.testing.conformance import Conformance
     from steno.testing.interpreter import Interpreter
     from steno.testing.isolation import IsolatedStore
     from steno.testing.standstill import SteadyIds, StillClock
 
 _HOMES = {
+    "Conformance": "steno.testing.conformance",
     "Interpreter": "steno.testing.interpreter",
     "IsolatedStore": "steno.testing.isolation",
     "SteadyIds": "steno.testing.standstill",
     "StillClock": "steno.testing.standstill",
 }
 
-__all__ = ["Interpreter", "IsolatedStore", "SteadyIds", "StillClock"]
+__all__ = ["Conformance", "Interpreter", "IsolatedStore", "SteadyIds", "StillClock"]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ It is loaded by every pytest of an environment that has steno. What a fixture ne
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +16,9 @@ from steno import testing
 
 if TYPE_CHECKING:
     from steno.testing import Interpreter, IsolatedStore, SteadyIds, StillClock
+    from steno.testing.conformance.laboratory import Laboratory
 
-__all__ = ["installer", "steno_clock", "steno_ids", "steno_python", "steno_store"]
+__all__ = ["installer", "steno_clock", "steno_ids", "steno_laboratory", "steno_python", "steno_store"]
 
 _CLOCK = "steno.clock.CLOCK"
 
@@ -56,3 +58,11 @@ def installer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     method: str = request.param
     monkeypatch.setenv("STENO_PATCH", method)
     return method
+
+
+@pytest.fixture(scope="session")
+def steno_laboratory(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
+    """Where the rows of `Conformance` are run, in interpreters that several rows share."""
+    laboratory = importlib.import_module("steno.testing.conformance.laboratory")
+    made: Laboratory = laboratory.Laboratory(tmp_path_factory.mktemp("steno-conformance"))
+    return made

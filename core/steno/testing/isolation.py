@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,17 +31,18 @@ class IsolatedStore:
 
     @classmethod
     @contextmanager
-    def made_in(cls, folder: Path) -> Iterator[IsolatedStore]:
+    def made_in(cls, folder: Path, *, keep: Collection[str] = ()) -> Iterator[IsolatedStore]:
         """Work in an empty folder with an empty store, no settings of ours, nothing patched and nothing open.
 
         Args:
             folder: gets a project of its own within, so that no store above is found.
+            keep: variables of the environment that stay.
         """
         project = folder / "project"
         project.mkdir(parents=True)
         (project / "pyproject.toml").write_text("")
         with pytest.MonkeyPatch.context() as patch:
-            for name in [name for name in os.environ if name.startswith(_OURS)]:
+            for name in [name for name in os.environ if name.startswith(_OURS) and name not in keep]:
                 patch.delenv(name)
             patch.setenv("XDG_DATA_HOME", str(folder / "data"))
             patch.chdir(project)

@@ -1,0 +1,120 @@
+"""A row of the list of hazards: a method whose body runs in another interpreter, and is judged in pytest's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from steno.testing.conformance.bench import Bench
+    from steno.testing.conformance.laboratory import Laboratory
+
+__all__ = ["INSTALLERS", "SHARED", "Failure", "Row", "Skipped", "is_expected", "row", "rows_of"]
+
+INSTALLERS = ("in place", "attribute")
+
+# The process of the rows that need no fresh interpreter: the framework is imported, and put back after each row.
+SHARED = "shared"
+
+
+class Failure(AssertionError):  # noqa: N818  it is what a row comes to, no fault of its own
+    """What a row found.
+
+    Args:
+        found: what happened, in a sentence.
+        user: what that would mean for the users of the plugin.
+        look: where to look in the plugin.
+    """
+
+    def __init__(self, found: str, user: str, look: str) -> None:
+        super().__init__(f"{found.rstrip('.')}. {user.rstrip('.')}. Look at: {look}")
+
+
+class Skipped(Exception):  # noqa: N818  nothing went wrong
+    """This row cannot be checked here; the text says why, and what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row.
+
+    Attributes:
+        number: in the list of hazards.
+        method: the name of the method.
+        process: rows of the same process run in one interpreter, in order.
+        body: what runs there.
+        last: whether it runs behind all others of its process.
+    """
+
+    number: int
+    method: str
+    process: str
+    body: Callable[[Any, Bench], None]
+    last: bool = False
+
+    def keys(self, installer: str) -> tuple[str, str]:
+        """How `expected_failures` names this row: for both ways of patching, and for one."""
+        return f"hazard_{self.number:02}", f"hazard_{self.number:02}[{installer}]"
+
+
+def row(
+    process: str = SHARED, *, installers: tuple[str, ...] = INSTALLERS, last: bool = False
+) -> Callable[[Callable[[Any, Bench], None]], Callable[..., None]]:
+    """Make a method `test_hazard_NN_...(self, bench)` a row.
+
+    Args:
+        process: the interpreter that it runs in; rows that name the same one share it, in order of their numbers.
+        installers: the ways of patching that can hold it.
+        last: it runs behind all others of its interpreter.
+    """
+
+    def mark(body: Callable[[Any, Bench], None]) -> Callable[..., None]:
+        name = body.__name__
+        known = Row(int(name.split("_")[2]), name, process, body, last)
+
+        def test(self: Any, installer: str, steno_laboratory: Laboratory) -> None:
+            __tracebackhide__ = True
+            _judge(type(self), known, installer, steno_laboratory)
+
+        test.__name__, test.__qualname__, test.__doc__ = name, body.__qualname__, body.__doc__
+        test.__module__ = body.__module__
+        vars(test)["steno_row"] = known
+        if installers != INSTALLERS:
+            ids = [each.replace(" ", "_") for each in installers]
+            vars(test)["pytestmark"] = [pytest.mark.parametrize("installer", installers, ids=ids, indirect=True).mark]
+        return test
+
+    return mark
+
+
+def rows_of(subject: type) -> list[Row]:
+    """The rows of a class, in the order in which they run."""
+    found = [vars(getattr(subject, name)).get("steno_row") for name in dir(subject) if name.startswith("test_hazard_")]
+    return sorted((each for each in found if isinstance(each, Row)), key=lambda each: (each.last, each.number))
+
+
+def is_expected(subject: Any, known: Row, installer: str) -> str | None:
+    """Why this row is expected to fail; None if it is not."""
+    listed = {key.replace("_place", " place"): reason for key, reason in subject.expected_failures.items()}
+    return next((listed[key] for key in known.keys(installer) if key in listed), None)
+
+
+def _judge(subject: Any, known: Row, installer: str, laboratory: Laboratory) -> None:
+    __tracebackhide__ = True
+    outcome, text = laboratory.outcome(subject, known, installer)
+    reason = is_expected(subject, known, installer)
+    if outcome == "skipped":
+        pytest.skip(text)
+    if outcome == "failed":
+        if reason is not None:
+            pytest.xfail(f"{reason} ({text.splitlines()[0]})")
+        pytest.fail(f"HAZARD {known.number:02}: {text}", pytrace=False)
+    if reason is not None:
+        pytest.fail(
+            f"HAZARD {known.number:02} holds with {installer!r}, and expected_failures of {subject.__name__} lists it "
+            f"({reason}): take {' or '.join(map(repr, known.keys(installer)))} out of it",
+            pytrace=False,
+        )
