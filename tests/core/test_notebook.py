@@ -19,6 +19,10 @@ from conftest import RunPython
 from steno.entities import Metric, ParamValue, Run, RunData, RunInfo, RunStatus
 from steno.notebook.card import Best, Card, card_html, card_text, many_html, many_text
 
+OPENS = """
+    steno.start_run(run_name="opened")
+    print(steno.active_run().info.status)
+"""
 CELLS = {
     "setup": """
         import asyncio, contextvars, threading
@@ -98,6 +102,37 @@ CELLS = {
     "callbacks": """
         found = [hook for hook in get_ipython().events.callbacks["post_run_cell"] if "steno" in hook.__module__]
         print(len(found), "callback")
+    """,
+    "opens and fails": """
+        steno.start_run(run_name="outer"); steno.start_run(run_name="broken", nested=True)
+        steno.log_metric("loss", 1.0)
+        raise RuntimeError("a bug")
+    """,
+    "opens": OPENS,
+    "a failure in between": "1 / 0",
+    "goes on": "steno.log_metric('loss', 2.0); print(steno.active_run().info.run_name)",
+    "opens again": OPENS,
+    "behind the cell": """
+        gone, seen = threading.Event(), threading.Event()
+        def in_thread():
+            with steno.start_run(run_name="thread"):
+                seen.set(); gone.wait(60)
+        async def in_task():
+            with steno.start_run(run_name="task"):
+                while not gone.is_set():
+                    await asyncio.sleep(0.01)
+        steno.end_run()
+        thread = threading.Thread(target=in_thread); thread.start(); seen.wait(60)
+        task = asyncio.create_task(in_task()); await asyncio.sleep(0.05)
+        1 / 0
+    """,
+    "behind the cell, ended": "gone.set(); thread.join(); await task",
+    "how runs ended": """
+        print("\\n".join(
+            f"{name} {run.info.status} {dict(run.data.metrics)} {'a bug' in run.data.tags.get('steno.error', '')}"
+            for name in ("outer", "broken", "opened", "thread", "task")
+            for run in steno.search_runs(filter_string=f"run_name = '{name}'", output_format="list")[::-1]
+        ))
     """,
     "off": """
         steno.autolog(disable=True)
@@ -287,6 +322,33 @@ def test_recorded_text_cannot_run_in_the_page(outputs: dict[str, list[Any]]) -> 
     assert "<img" not in card
     assert "<script>alert('name')</script>" in words(card)
     assert "</div><script>alert('param')</script>" in words(card)
+
+
+def test_a_cell_that_failed_can_be_run_again(outputs: dict[str, list[Any]]) -> None:
+    """Runs that a failing cell opened with `start_run` are failed like their cell, with its error, and none is open."""
+    ended = outputs["how runs ended"][0].text.split("\n")
+
+    assert ended[:2] == ["outer FAILED {} True", "broken FAILED {'loss': 1.0} True"]
+    assert "2 runs 2 did not finish" in words(cards(outputs, "opens and fails")[0])
+    assert outputs["opens"][0].text == "RUNNING\n"
+
+
+def test_a_run_stays_open_from_cell_to_cell(outputs: dict[str, list[Any]]) -> None:
+    """A run that a cell opened is open for the next ones, also after one of them failed."""
+    assert outputs["goes on"][0].text == "opened\n"
+
+
+def test_a_cell_that_starts_a_run_can_be_run_twice(outputs: dict[str, list[Any]]) -> None:
+    """Running a cell that starts a run a second time ends the first run and starts another."""
+    ended = outputs["how runs ended"][0].text.split("\n")
+
+    assert outputs["opens again"][0].text == "RUNNING\n"
+    assert ended[2:4] == ["opened FINISHED {'loss': 2.0} False", "opened FINISHED {} False"]
+
+
+def test_a_failing_cell_leaves_the_background_alone(outputs: dict[str, list[Any]]) -> None:
+    """Runs of threads and tasks that go on behind a failed cell are theirs to end."""
+    assert outputs["how runs ended"][0].text.split("\n")[4:6] == ["thread FINISHED {} False", "task FINISHED {} False"]
 
 
 def test_one_callback_is_registered(outputs: dict[str, list[Any]]) -> None:
