@@ -9,6 +9,7 @@ module is loaded, alone, when its framework has been imported. What goes wrong i
 from __future__ import annotations
 
 import importlib
+import os
 import threading
 import time
 import traceback
@@ -114,6 +115,11 @@ class Registry:
         self._owners: dict[str, str] = {}
         self._always_on_loaded = False
         self._blocked: set[str] = set()
+
+    def renew_lock(self) -> None:
+        """In a forked child: the thread that held the lock does not exist there."""
+        self._lock = threading.RLock()
+        self._registering = None
 
     # -- what is installed
 
@@ -413,6 +419,14 @@ class _Home:
     """Owner of the one registry of this process."""
 
     registry = Registry()
+
+
+def _after_fork() -> None:
+    _Home.registry.renew_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def registry() -> Registry:

@@ -70,13 +70,13 @@ class _Hook:
     def __init__(self) -> None:
         self._waiting: dict[str, list[Waiting]] = {}
         self._pending: frozenset[str] = frozenset()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may import something
         self._asking = threading.local()
         self._guard = Guard("imports")
 
     def renew_lock(self) -> None:
         """In a forked child: the thread that held the lock does not exist there."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def add(self, name: str, callback: Callback, guard: Guard | None) -> Waiting:
         waiting = Waiting(self, name, callback, guard or self._guard)

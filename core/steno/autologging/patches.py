@@ -15,7 +15,6 @@ stays as a pass-through, its state says `pinned`, and the next `undo` tries agai
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 import weakref
 from abc import ABC, abstractmethod
@@ -49,7 +48,6 @@ class _Process:
         self._numbers = itertools.count()
 
     def renew_lock(self) -> None:
-        """In a forked child: the thread that held the lock does not exist there."""
         self.lock = threading.RLock()
 
     def name(self) -> str:
@@ -61,8 +59,6 @@ class _Process:
 
 
 _PROCESS = _Process()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_PROCESS.renew_lock)
 
 
 class Patch(ABC):
@@ -280,6 +276,11 @@ class PatchJournal:
         self._patches: dict[tuple[int, str], Patch] = {}
         self._enabled = True
         self._open: dict[int, list[Patch]] = {}
+
+    @staticmethod
+    def renew_lock() -> None:
+        """In a forked child, before anything is switched: the thread that held the lock of all journals is gone."""
+        _PROCESS.renew_lock()
 
     @property
     def patches(self) -> tuple[Patch, ...]:

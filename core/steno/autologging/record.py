@@ -30,7 +30,7 @@ class RunRecord:
         self.open_run = open_run
         self.own = own
         self.faults: list[dict[str, str]] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may train something
         self._models: Counter[str] = Counter()
         self._scores: Counter[tuple[str, str]] = Counter()
 

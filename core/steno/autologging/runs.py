@@ -20,13 +20,13 @@ class Runs:
     """Which run a training is written into."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may train something
         self._claimed: dict[str, RunRecord] = {}
         self._joined: OpenRun | None = None
 
     def renew(self) -> None:
         """In a forked child: the parent's runs are the parent's, and nobody is left who could release its lock."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._claimed = {}
         self._joined = None
 

@@ -125,6 +125,8 @@ class Service:
         self.tally.renew_lock()
         if self.installation is not None:
             self.installation.renew_lock()
+        if self._journal is not None:
+            self._journal.renew_lock()  # here and not in a hook of its own, which would run after this
         self.hear(wanted=False)
 
     def hear(self, *, wanted: bool) -> None:

@@ -363,3 +363,68 @@ def test_nothing_is_left_behind_by_a_training(toy: Any, core: Any) -> None:
     assert current() is mark
     put(None)
     assert len(toy.runs()) == 2
+
+
+HELD = """
+import os, signal, sys, threading
+sys.path.insert(0, sys.argv[1])
+import steno
+from steno.autologging import control, imports, patches
+from steno.registry import registry
+steno.autolog(log_models=False)
+from toyfw.core import Model
+
+service = control._Home.switchboard.process.service("toyfw")
+LOCKS = {
+    "patches": patches._PROCESS.lock,
+    "imports": imports._HOOK._lock,
+    "registry": registry()._lock,
+    "switchboard": control._Home.switchboard._lock,
+    "service": service._lock,
+    "tally": service.tally._lock,
+    "installation": service.installation._lock,
+    "runs": control._Home.switchboard.process.runs._lock,
+}
+
+def child():
+    signal.alarm(60)  # ends a child that waits for ever
+    assert steno.status()["toyfw"].state == "off"
+    steno.disable()
+    steno.autolog(log_models=False, children=True)
+    Model(2).fit([[1.0]])
+    assert steno.status()["toyfw"].runs == 1
+
+for name, lock in LOCKS.items():
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with lock:
+            held.set()
+            done.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            child()
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    print(name, os.waitpid(pid, 0)[1])
+    done.set()
+    thread.join()
+"""
+
+
+def test_a_fork_while_another_thread_holds_a_lock_of_ours(toy: Any, run_python: Any) -> None:
+    """Whichever lock is held when a process forks, the child is silent, can be switched on, and trains."""
+    done = run_python(HELD, str(toy.site))
+    assert done.stderr == ""
+    assert [line.split() for line in done.stdout.splitlines()] == [
+        [name, "0"]
+        for name in ("patches", "imports", "registry", "switchboard", "service", "tally", "installation", "runs")
+    ]

@@ -7,6 +7,7 @@ import gc
 import importlib
 import threading
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -90,7 +91,7 @@ def test_everything_off_is_everything(toy: Any, core: Any, other: Any, first: st
 @pytest.mark.parametrize("order", ["one first", "all first"])
 def test_an_option_for_one_wins_over_that_for_all(toy: Any, core: Any, other: Any, order: str) -> None:
     """What is said of one integration holds for it, whether all were told something else before or after."""
-    calls = [
+    calls: list[Callable[[], object]] = [
         lambda: steno.toyfw.autolog(log_models=False, exclusive=True, extra_tags={"team": "blue"}),
         lambda: control.autolog(log_models=True, exclusive=False, extra_tags={"team": "red"}),
     ]
@@ -161,7 +162,7 @@ def test_exclusive_from_the_environment(toy: Any, core: Any, monkeypatch: pytest
 
 def test_extra_tags_are_replaced_and_never_merged(toy: Any, core: Any) -> None:
     """Each call of autolog says which tags there are; values become text; they hide no tag of ours."""
-    control.autolog(log_models=False, extra_tags={"team": "blue", "ticket": 7})
+    control.autolog(log_models=False, extra_tags={"team": "blue", "ticket": 7})  # type: ignore[dict-item]  # as users do
     core.Model().fit(X)
     control.autolog(log_models=False, extra_tags={"team": "red", "steno.integration": "mine"})
     core.Model().fit(X)
