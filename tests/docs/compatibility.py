@@ -1,4 +1,4 @@
-"""What people do with a patched function, tried under three ways of patching, each in an interpreter of its own.
+"""What people do with a patched function, tried under three ways of patching, in an interpreter that nothing else uses.
 
 `python tests/docs/compatibility.py` writes the table of docs/explanation/what-autolog-does.md anew.
 """
@@ -50,28 +50,30 @@ class PlainWrapt:
     def undo(self) -> None:
         """Take all patches away; what is buried under another tool's wrapper raises."""
         while self._made:
-            owner, name, wrapper = self._made.pop()
+            owner, name, wrapper = self._made[-1]
             wrapt.unwrap_object(owner, name, wrapper, missing_ok=True)
+            self._made.pop()
 
     def reapply(self) -> None:
         """Nothing: wrapt keeps no record of patches."""
 
 
 class Bench:
-    """One way of patching, put to a method and a function of scikit-learn.
+    """A method and a function of scikit-learn, to be patched.
 
     Attributes:
+        way: how they are patched.
         calls: the names of patched functions as they were called.
         facts: what introspection said of the targets while nothing was patched.
     """
 
-    def __init__(self, way: str) -> None:
+    def __init__(self) -> None:
         import sklearn.metrics
         from sklearn.datasets import load_iris
         from sklearn.linear_model import LogisticRegression
         from sklearn.metrics import accuracy_score
 
-        self._way = way
+        self.way = ""
         self.calls: list[str] = []
         self.X, self.y = load_iris(return_X_y=True)
         self.Model: Any = LogisticRegression
@@ -108,7 +110,8 @@ class Bench:
         """The targets patched; yields what undoes it."""
         from steno.autologging.patches import PatchJournal
 
-        patches: Any = PlainWrapt() if self._way == "wrapt" else PatchJournal()
+        os.environ["STENO_PATCH"] = "attribute" if self.way == "attribute" else "in place"
+        patches: Any = PlainWrapt() if self.way == "wrapt" else PatchJournal()
         for owner, name in targets or ((self.Model, "fit"), (self.metrics, "accuracy_score")):
             patches.install(owner, name, self._note, label="compatibility")
         self.calls.clear()
@@ -359,20 +362,20 @@ def _by_value_returned(bench: Bench) -> object:
 # -- the program, and the table
 
 
-def answers(way: str) -> dict[str, str]:
-    """What each check says in an interpreter of its own, patched in this way: "yes", "no" or an exception's name."""
-    environment = {**os.environ, "STENO_PATCH": "attribute" if way == "attribute" else "in place"}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", __file__, way], capture_output=True, text=True, check=True, env=environment
-    )
-    found: dict[str, str] = json.loads(done.stdout)
+def answers() -> dict[str, dict[str, str]]:
+    """What each check says in a fresh interpreter, by way of patching: "yes", "no" or an exception's name."""
+    done = subprocess.run([sys.executable, "-W", "ignore", __file__, "answer"], capture_output=True, check=True)
+    found: dict[str, dict[str, str]] = json.loads(done.stdout)
     return found
 
 
-def answer_all(way: str) -> dict[str, str]:
-    """The same, in this interpreter."""
-    bench = Bench(way)
-    return {text: _answer(function, bench) for text, function in CHECKS.items()}
+def answer_all() -> dict[str, dict[str, str]]:
+    """The same, in this interpreter. What the last way leaves behind would be seen as a change by the next one."""
+    bench = Bench()
+    found = {}
+    for bench.way in reversed(WAYS):
+        found[bench.way] = {text: _answer(function, bench) for text, function in CHECKS.items()}
+    return found
 
 
 def _answer(function: Check, bench: Bench) -> str:
@@ -384,7 +387,7 @@ def _answer(function: Check, bench: Bench) -> str:
 
 def table() -> str:
     """The table, as Markdown."""
-    found = {way: answers(way) for way in WAYS}
+    found = answers()
     rows = [
         f"| | {' | '.join(WAYS.values())} |",
         f"|---|{'---|' * len(WAYS)}",
@@ -408,9 +411,9 @@ def split(page: str) -> tuple[str, str, str]:
 
 
 def main() -> None:
-    """Answer for one way of patching, or write the table."""
+    """Answer, or write the table."""
     if len(sys.argv) > 1:
-        sys.stdout.write(json.dumps(answer_all(sys.argv[1])))
+        sys.stdout.write(json.dumps(answer_all()))
         return
     before, _, after = split(PAGE.read_text(encoding="utf-8"))
     PAGE.write_text(f"{before}{BEGIN}\n{table()}{END}{after}", encoding="utf-8")

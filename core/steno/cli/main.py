@@ -21,6 +21,7 @@ _COMMANDS = {
     "runs": ("steno.cli.runs", "List, show and compare runs."),
     "experiments": ("steno.cli.experiments", "List experiments."),
     "integrations": ("steno.cli.integrations", "Show what autolog() watches here, and why."),
+    "new-plugin": ("steno.cli.new_plugin", "Write the package of a plugin for another framework."),
 }
 
 
@@ -41,7 +42,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(importlib.import_module(_COMMANDS[cmd_name][0]), cmd_name)
+        command = getattr(importlib.import_module(_COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's
