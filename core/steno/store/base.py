@@ -197,7 +197,9 @@ class Store(ABC):
         page_token: str | None = None,
         view_type: int = ViewType.ACTIVE_ONLY,
     ) -> Page[Run]:
-        """One page of runs, latest start first unless ordered; ties go to the later created.
+        """One page of runs, latest start first unless ordered.
+
+        Of runs that are equal in the order the later created comes first; where times ascend, the earlier one.
 
         Raises:
             FilterError: the filter or the order does not parse.

@@ -18,7 +18,7 @@ import msgspec
 
 from steno.entities import Page
 from steno.errors import InvalidInputError, shown
-from steno.store.search import Order
+from steno.store.search import Order, oldest_first
 
 __all__ = ["MAX_RESULTS", "Position", "SortKey", "checked_size", "fingerprint", "page_of", "read_token", "token"]
 
@@ -85,7 +85,8 @@ def read_token(search: bytes, text: str | None, terms: int) -> Position | None:
 
 
 def comparison(order: Sequence[Order]) -> Callable[[Position, Position], int]:
-    """Which of two places comes first: negative for the left one. Equal ones go to the greater number."""
+    """Which of two places comes first: negative for the left one. `oldest_first` says what their numbers decide."""
+    ahead = -1 if oldest_first(order) else 1
 
     def compare(left: Position, right: Position) -> int:
         for (rank, value), (other_rank, other_value), term in zip(left.key, right.key, order, strict=True):
@@ -93,7 +94,7 @@ def comparison(order: Sequence[Order]) -> Callable[[Position, Position], int]:
                 return -1 if rank < other_rank else 1
             if value != other_value:
                 return -1 if (value < other_value) is not term.descending else 1
-        return (left.number < right.number) - (left.number > right.number)
+        return ahead * ((left.number < right.number) - (left.number > right.number))
 
     return compare
 

@@ -41,6 +41,7 @@ __all__ = [
     "Vocabulary",
     "holds",
     "like",
+    "oldest_first",
     "parse_filter",
     "parse_order",
 ]
@@ -138,6 +139,16 @@ _COMPARATORS = ("=", "!=", "<", "<=", ">", ">=")
 
 
 # ---------------------------------------------------------------- meaning
+
+
+def oldest_first(order: Sequence[Order]) -> bool:
+    """Whether items that are equal in an order stand as they were created; else the later one comes first.
+
+    Times have milliseconds, and many runs begin within one: the first time that is ordered by says which way.
+    """
+    times = (*RUNS.times, *EXPERIMENTS.times)
+    ways = [term.descending for term in order if term.field.entity == "attribute" and term.field.key in times]
+    return bool(ways) and not ways[0]
 
 
 def like(pattern: str, *, ignore_case: bool = False) -> Callable[[str], bool]:

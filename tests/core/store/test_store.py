@@ -418,6 +418,37 @@ def test_pages_are_complete(store: Store) -> None:
     assert sizes == [4, 4, 2]
 
 
+@pytest.mark.parametrize(
+    ("order", "first_to_last"),
+    [
+        (["start_time ASC"], True),
+        (["start_time DESC"], False),
+        (["end_time"], True),
+        (["metrics.same DESC", "attributes.start_time ASC"], True),
+        (["run_name ASC"], False),
+        ([], False),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("view", [ViewType.ACTIVE_ONLY, ViewType.ALL])
+def test_runs_of_one_millisecond_stand_as_they_were_made(
+    store: Store, order: list[str], first_to_last: bool, view: int
+) -> None:
+    """Runs that began in the same millisecond are in the order of their making, or the reverse where times descend."""
+    number = store.create_experiment("other")
+    ids = [f"r{i}" for i in range(7)]
+    store.apply([created(run_id, number if i % 2 else "0", name="same", start=5) for i, run_id in enumerate(ids)])
+    wanted = ids if first_to_last else ids[::-1]
+    seen, token = [], None
+    while True:
+        page = store.search_runs(["0", number], order_by=order, max_results=2, page_token=token, view_type=view)
+        seen += [run.info.run_id for run in page]
+        token = page.token
+        if token is None:
+            break
+    assert seen == wanted
+
+
 @pytest.mark.parametrize("size", [0, -1, 50_001, 1.5, "3", True, None])
 def test_impossible_pages_are_refused(store: Store, size: object) -> None:
     """A page of no possible size is refused and not cut silently."""

@@ -113,7 +113,8 @@ class Phase:
         number: the column with the run's number.
         where: which rows.
         columns: what they are sorted by before their numbers, in the index's order; at most a value and its rest.
-        descending: the direction. Numbers descend whatever it is.
+        descending: the direction.
+        oldest_first: the direction of the numbers.
         absent_from: a table alias in which the run must have no row, with the condition on it.
     """
 
@@ -124,6 +125,7 @@ class Phase:
     columns: tuple[Any, ...]
     descending: bool
     absent_from: tuple[Any, Any] | None = None
+    oldest_first: bool = False
 
     def narrowed(self, clauses: Sequence[Clause]) -> Self:
         """The same rows, but only those that pass clauses on the very table that is walked."""
@@ -138,7 +140,10 @@ class Phase:
         if at is not None:
             query = query.where(self._behind(at))
         ways = [column.desc() if self.descending else column for column in self.columns]
-        return query.order_by(*ways, self.number.desc()).limit(rows).subquery("walked")
+        return query.order_by(*ways, self._by_number(self.number)).limit(rows).subquery("walked")
+
+    def _by_number(self, number: Any) -> Any:
+        return number.asc() if self.oldest_first else number.desc()
 
     def _behind(self, at: Position) -> Any:
         value = at.key[0][1]
@@ -148,7 +153,8 @@ class Phase:
         for column, place in zip(self.columns, parts, strict=False):
             cases.append(sa.and_(*equal, column < place if self.descending else column > place))
             equal.append(column == place)
-        behind = sa.or_(*cases, sa.and_(*equal, self.number < at.number))
+        later = self.number > at.number if self.oldest_first else self.number < at.number
+        behind = sa.or_(*cases, sa.and_(*equal, later))
         if not self.columns:
             return behind
         first = self.columns[0]  # said once more, alone, since this is what an index can begin at
@@ -157,7 +163,8 @@ class Phase:
     def ways(self, window: sa.Subquery) -> list[Any]:
         """For ORDER BY over a window."""
         columns = [window.c[f"sort{place}"] for place in range(len(self.columns))]
-        return [column.desc() if self.descending else column for column in columns] + [window.c.number.desc()]
+        ways = [column.desc() if self.descending else column for column in columns]
+        return [*ways, self._by_number(window.c.number)]
 
     def position(self, row: Any) -> Position:
         """The place of a row of a window."""
@@ -178,7 +185,8 @@ def time_phase(experiment_id: int, *, descending: bool) -> Phase:
     """The runs of one experiment by the time of their start."""
     walked = run.alias()
     mine = (walked.c.experiment_id == experiment_id,)
-    return Phase(_PRESENT, walked, walked.c.id, mine, (walked.c.start_time,), descending)
+    time = (walked.c.start_time,)
+    return Phase(_PRESENT, walked, walked.c.id, mine, time, descending, oldest_first=not descending)
 
 
 def index_phases(term: Order, key_id: int | None, *, everywhere: bool) -> list[Phase]:

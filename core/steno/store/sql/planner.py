@@ -22,7 +22,7 @@ from steno.entities import ViewType
 from steno.store.paging import Position, checked_size, comparison, fingerprint, read_token, token
 from steno.store.places import Places
 from steno.store.rules import checked_view, experiment_number
-from steno.store.search import All, Field, Order, parse_filter, parse_order
+from steno.store.search import All, Field, Order, oldest_first, parse_filter, parse_order
 from steno.store.sql.clauses import Clause, clause, required
 from steno.store.sql.keys import Keys
 from steno.store.sql.orders import Found, Phase, index_phases, sort_columns, time_phase
@@ -178,14 +178,15 @@ def _sorted(
     of = run.c.experiment_id + 0 if within else run.c.experiment_id  # with `+ 0` SQLite leaves that index alone
     query = query.where(of.in_(scope.experiments), scope.condition, *within)
     query = query.where(*(item.test(run.c.id) for item in clauses))
+    up = oldest_first(search.order)
     if search.start is not None:
-        query = query.where(_behind(terms, search.start))
+        query = query.where(_behind(terms, search.start, up))
     ways = [way for columns in terms for way in columns.ways()]
-    query = query.order_by(*ways, run.c.id.desc()).limit(search.size + 1)
+    query = query.order_by(*ways, run.c.id.asc() if up else run.c.id.desc()).limit(search.size + 1)
     return [Found.of_row(row) for row in connection.execute(query)]
 
 
-def _behind(terms: Sequence[Any], start: Position) -> sa.ColumnElement[bool]:
+def _behind(terms: Sequence[Any], start: Position, up: bool) -> sa.ColumnElement[bool]:
     """Behind a place in the order: equal in the first terms and behind in the next."""
     cases: list[Any] = []
     equal: list[Any] = []
@@ -193,7 +194,7 @@ def _behind(terms: Sequence[Any], start: Position) -> sa.ColumnElement[bool]:
         for column, is_behind, place in columns.places(rank, value):
             cases.append(sa.and_(*equal, is_behind))
             equal.append(column == place)
-    cases.append(sa.and_(*equal, run.c.id < start.number))
+    cases.append(sa.and_(*equal, run.c.id > start.number if up else run.c.id < start.number))
     return sa.or_(*cases)
 
 
