@@ -52,7 +52,8 @@ def test_the_other_names_are_mentioned(name: str) -> None:
 
 def _commands() -> Iterator[tuple[str, str]]:
     def walk(command: click.Command, path: tuple[str, ...], parent: click.Context | None) -> Iterator[tuple[str, str]]:
-        context = click.Context(command, info_name=path[-1], parent=parent, max_content_width=88, terminal_width=88)
+        settings = {**command.context_settings, "max_content_width": 88, "terminal_width": 88}
+        context = click.Context(command, info_name=path[-1], parent=parent, **settings)
         yield " ".join(path), command.get_help(context)
         if isinstance(command, click.Group):
             for name in command.list_commands(context):
