@@ -40,6 +40,11 @@ class _OwnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         return self
 
 
+class _WithoutABase:
+    def fit(self, X: Any, y: Any = None) -> _WithoutABase:
+        return self
+
+
 class _DerivedScaler(StandardScaler):  # type: ignore[misc]  # scikit-learn ships no types
     pass
 
@@ -72,6 +77,7 @@ class _DerivedPCA(PCA):  # type: ignore[misc]  # scikit-learn ships no types
         (make_pipeline(StandardScaler(), LogisticRegression()), "classifier"),
         (make_imblearn_pipeline(SMOTE(), LogisticRegression()), "classifier"),
         (make_pipeline(StandardScaler(), PCA()), "other"),
+        (make_pipeline(StandardScaler(), _WithoutABase()), "other"),
         (GridSearchCV(RandomForestRegressor(), {}), "search"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,

@@ -230,6 +230,31 @@ def test_a_search_by_several_metrics_with_refit() -> None:
     assert found["best_cv_f1_macro"] == search.best_score_
 
 
+@pytest.mark.parametrize(
+    ("train", "why"),
+    [
+        (
+            lambda X, y: GridSearchCV(
+                LogisticRegression(max_iter=500), {"C": [1.0]}, scoring=["accuracy"], refit=lambda _: 0, cv=2
+            ).fit(X, y),
+            "GridSearchCV.score raises KeyError",
+        ),
+        (
+            lambda X, y: RandomForestClassifier(3).fit(X, np.stack([y, y], axis=1)),
+            "RandomForestClassifier.score raises ValueError: multiclass-multioutput is not supported",
+        ),
+    ],
+    ids=["several scorers", "several targets"],
+)
+def test_a_score_that_scikit_learn_does_not_have_is_no_fault(train: Any, why: str) -> None:
+    """Where the user's own `score` would raise, the record says why there is none, and lists no fault."""
+    steno.autolog(log_models=False)
+    train(*load_iris(return_X_y=True))
+    run = _only_run()
+    assert "training_score" not in run.data.metrics
+    assert why in json.loads(_text(run, "metric_info.json"))["skipped"]["training_score"]
+
+
 def test_cross_validation_is_one_run_with_a_row_a_fold() -> None:
     """cross_validate and cross_val_score leave one run: fold rows, means and deviations, the estimator's params."""
     steno.autolog()

@@ -10,11 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
+import steno
+from steno.models import infer_signature
 from steno_integrations.sklearn.saving import load, save
 
 MLFLOW_PYTHON = os.environ.get("STENO_TEST_MLFLOW_PYTHON", "")
@@ -68,6 +75,63 @@ print(json.dumps(dict(save(Mine(), Path(sys.argv[1])).conf)))
     assert written.returncode == 0, written.stderr
     loaded = load(tmp_path, json.loads(written.stdout))
     assert loaded.predict([1, 2]) == [42, 42]
+
+
+TEXTS = ["a good film", "bad", "good", "a bad film"] * 5
+FILMS = [{"year": 1960 + row, "genre": "noir"} if row % 2 else {"year": 2000 + row} for row in range(20)]
+
+
+@pytest.mark.parametrize("container", [pd.Series, pl.Series], ids=["pandas", "polars"])
+def test_a_model_of_texts_predicts_from_any_form_of_them(container: Any) -> None:
+    """A model trained on a column by itself predicts the same from it, from lists and arrays, and from a table."""
+    steno.autolog()
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    texts = container(name="review", **{"data" if container is pd.Series else "values": TEXTS})
+    model.fit(texts, ["good" in text for text in TEXTS])
+    loaded = steno.pyfunc.load_model(f"runs:/{_last_run_id()}/model")
+    forms = (
+        texts,
+        TEXTS,
+        np.array(TEXTS),
+        np.array(TEXTS)[:, None],
+        pd.Series(TEXTS, index=range(7, 27)),
+        pd.DataFrame({"other": 1, "review": TEXTS}),
+        pl.DataFrame({"review": TEXTS}),
+        {"review": TEXTS},
+        [{"review": text} for text in TEXTS],
+    )
+    for form in forms:
+        assert loaded.predict(form).tolist() == model.predict(texts).tolist()
+    assert loaded.predict(["good"]).tolist() == [True]
+
+
+def test_a_model_of_records_predicts_from_any_form_of_them() -> None:
+    """A model trained on dicts gets dicts, whether dicts, a table or columns come in; what is missing stays missing."""
+    steno.autolog()
+    model = make_pipeline(DictVectorizer(), LogisticRegression()).fit(FILMS, [row % 2 for row in range(20)])
+    loaded = steno.pyfunc.load_model(f"runs:/{_last_run_id()}/model")
+    columns = {"year": [film["year"] for film in FILMS], "genre": [film.get("genre") for film in FILMS]}
+    for form in (FILMS, pd.DataFrame(FILMS), pl.DataFrame(columns), columns):
+        assert np.array_equal(loaded.predict(form), model.predict(FILMS))
+
+
+def _last_run_id() -> str:
+    run = steno.last_active_run()
+    assert run is not None
+    assert "steno.faults" not in run.data.tags
+    return run.info.run_id
+
+
+def test_the_method_that_predicts_can_be_chosen() -> None:
+    """`pyfunc_predict_fn` names the method by which `steno.pyfunc` predicts, as in MLflow; a wrong name is refused."""
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    model = LogisticRegression(max_iter=500).fit(X, y)
+    steno.sklearn.save_model(model, "model", pyfunc_predict_fn="predict_proba", input_example=X[:3])
+    loaded = steno.pyfunc.load_model("model", trust=True)
+    assert np.array_equal(loaded.predict(X), model.predict_proba(X))
+    assert loaded.metadata.signature == infer_signature(X, model.predict_proba(X))
+    with pytest.raises(ValueError, match="pyfunc_predict_fn is 'predict_all', accepted is a method of Logistic"):
+        steno.sklearn.save_model(model, "other", pyfunc_predict_fn="predict_all")
 
 
 @pytest.mark.skipif(not MLFLOW_PYTHON, reason="STENO_TEST_MLFLOW_PYTHON names no interpreter that has MLflow")

@@ -272,6 +272,33 @@ print(steno.last_active_run().info.run_id)
     assert loaded.predict([[3.0]]).tolist() == [1.5]
 
 
+def test_a_class_of_a_script_is_recorded_after_its_model_was_loaded(run_python: Any) -> None:
+    """Loading a model changes nothing in a class that the program still has: its next fit is a run, too."""
+    trained = run_python(
+        """
+import steno
+steno.autolog()
+from sklearn.base import BaseEstimator, RegressorMixin
+
+class Constant(RegressorMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.fitted_ = True
+        return self
+    def predict(self, X):
+        return [1.5 for _ in X]
+
+Constant().fit([[0.0], [1.0]], [1.0, 2.0])
+loaded = steno.sklearn.load_model(f"runs:/{steno.last_active_run().info.run_id}/model")
+assert type(loaded) is Constant
+Constant().fit([[0.0], [1.0]], [1.0, 2.0])
+loaded.fit([[0.0], [1.0]], [1.0, 2.0])
+print(len(steno.search_runs()))
+"""
+    )
+    assert trained.returncode == 0, trained.stderr
+    assert trained.stdout.strip() == "3"
+
+
 @pytest.mark.parametrize("model", [SGDClassifier, Perceptron, GaussianNB], ids=lambda cls: cls.__name__)
 def test_training_in_batches_is_one_run(model: Any) -> None:
     """partial_fit called again and again is one run of that estimator; another estimator is another run."""

@@ -84,6 +84,10 @@ def steps(values: list[float], first: int = 0) -> list[tuple[int, float]]:
     return list(enumerate(values, first))
 
 
+UNSET = {"maximize": None, "early_stopping_rounds": None, "custom_metric": None}
+"""MLflow's params of a training that nobody set."""
+
+
 def test_train() -> None:
     """`xgboost.train` gives one run: params, a curve for each evaluation set and metric, importances, data, model."""
     dtrain, dtest = matrix(slice(0, 150)), matrix(slice(150, None))
@@ -95,7 +99,7 @@ def test_train() -> None:
     run = only_run()
 
     assert run.info.status == "FINISHED"
-    assert params(run) == {**asked, "num_boost_round": 8, "verbose_eval": False}
+    assert params(run) == {**asked, **UNSET, "num_boost_round": 8, "verbose_eval": False}
     assert curves(run) == {
         "train-logloss": steps(history["train"]["logloss"]),
         "train-error_at_0.4": steps(history["train"]["error@0.4"]),
@@ -117,7 +121,7 @@ def test_a_name_imported_before_autolog_is_recorded() -> None:
     """`from xgboost import train`, written before `autolog()`, is the same training."""
     imported_early({"max_depth": 2}, matrix(), 3)
 
-    assert params(only_run()) == {"max_depth": 2, "num_boost_round": 3}
+    assert params(only_run()) == {"max_depth": 2, "num_boost_round": 3, "verbose_eval": True, **UNSET}
 
 
 def test_without_an_evaluation_set_the_training_metric_is_there() -> None:
@@ -246,6 +250,30 @@ def test_classifier() -> None:
     assert (loaded.predict_proba(X) == model.predict_proba(X)).all()
 
 
+def test_evaluation_data_without_a_name_is_called_as_xgboost_calls_it() -> None:
+    """Data written down in the call itself is `validation_0`, and never takes the place of the training data."""
+    xgboost.XGBRegressor(n_estimators=2).fit(X[:100], Y[:100], eval_set=[(X[:100], Y[:100]), (X[100:], Y[100:])])
+
+    assert datasets(only_run()) == [("dataset", "train"), ("validation_0", "eval"), ("validation_1", "eval")]
+
+
+def test_a_booster_trained_on_named_columns_says_what_it_takes_and_gives() -> None:
+    """The model's signature has the matrix's columns and the type and shape of the predictions, as MLflow's has."""
+    data = xgboost.DMatrix(
+        X[:, :2], (X[:, 0] * 3).astype(int), feature_names=["a", "b"], feature_types=["float", "int"]
+    )
+    xgboost.train({"objective": "multi:softprob", "num_class": 3}, data, 2)
+    signature = steno.pyfunc.load_model(f"runs:/{only_run().info.run_id}/model").metadata.signature
+
+    assert signature is not None
+    assert signature.to_dict() == {
+        "inputs": '[{"type": "double", "name": "a", "required": true}, '
+        '{"type": "long", "name": "b", "required": true}]',
+        "outputs": '[{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 3]}}]',
+        "params": None,
+    }
+
+
 def test_the_objective_is_the_one_that_the_classifier_chose() -> None:
     """With three classes xgboost trains another objective than the argument's default; that one is the param."""
     xgboost.XGBClassifier(n_estimators=2).fit(X, (X[:, 0] * 3).astype(int))
@@ -266,6 +294,9 @@ FITS: dict[str, Callable[[], Any]] = {
         {}, matrix(), 2, evals=[(matrix(), "a")], custom_metric=always_one, verbose_eval=False
     ),
     "lists": lambda: xgboost.XGBRegressor(n_estimators=2).fit(X.tolist(), Y.tolist()),
+    "several quantiles": lambda: xgboost.XGBRegressor(
+        n_estimators=2, objective="reg:quantileerror", quantile_alpha=[0.1, 0.9]
+    ).fit(X, Y),
 }
 
 

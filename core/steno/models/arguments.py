@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from steno.errors import InvalidInputError, StenoWarning, shown
+from steno.errors import InvalidInputError, StenoError, StenoWarning, shown
+from steno.models.enforcement import container_of, enforce
 from steno.models.mlmodel import read_yaml
-from steno.models.signature import infer_signature
+from steno.models.signature import ModelSignature, infer_signature
 from steno.plugin import Integration
 
 __all__ = ["Arguments", "Wanted"]
+
+_REFUSED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, StenoError)
+"""What models raise about data that they cannot read."""
 
 _NOT_KEPT = ("mlflow_model", "params", "model_type", "code_paths", "model_config", "prompts")
 _IGNORED = ("await_registration_for",)
@@ -127,10 +131,42 @@ class Arguments:
         known["saver_options"] = self.values
         example = known["input_example"]
         if known["signature"] is None and example is not None:
-            known["signature"] = infer_signature(example, self.integration.predictor(self.model)(example))
+            known["signature"] = self._inferred(example)
         if known["signature"] is False:  # MLflow's word for "infer none"
             known["signature"] = None
         return known
+
+    def _inferred(self, example: Any) -> ModelSignature | None:
+        """The signature of a model that takes such data, as a table or as it is; None, said aloud, if it takes neither.
+
+        Raises:
+            SchemaError: if the example has no columns and no shape.
+        """
+        inputs = infer_signature(example).inputs
+        container = container_of(example)
+        forms = [(example, container)]
+        if container == "records" or isinstance(example, Mapping):  # as one writes rows of a table, too
+            forms.insert(0, (enforce(example, inputs), None))
+        try:
+            name = self.values.get("pyfunc_predict_fn")
+            predict = self.integration.predictor(self.model) if name is None else getattr(self.model, name)
+        except AttributeError:  # a transformer
+            return ModelSignature(inputs, container=container)
+        reason: BaseException | None = None
+        for data, kept in forms:
+            try:
+                outputs = infer_signature(None, predict(data)).outputs
+            except _REFUSED as fault:
+                reason = reason or fault
+            else:
+                return ModelSignature(inputs, outputs, container=kept)
+        warnings.warn(
+            f"{self.call} keeps the model without a signature, as it could not predict its input_example "
+            f"({type(reason).__name__}: {reason}): pass rows that it can predict, or signature=infer_signature(X, y)",
+            StenoWarning,
+            stacklevel=5,
+        )
+        return None
 
     def _leave_out(self) -> None:
         for name in _IGNORED:

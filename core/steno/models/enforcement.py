@@ -6,7 +6,8 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from dataclasses import replace
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,9 @@ from steno.errors import SchemaError, shown
 from steno.tracking.frames import Column, Table, is_series, is_sparse, table
 from steno.tracking.schema import ColSpec, Schema, TensorSpec, columns, dtype_type
 
-__all__ = ["enforce"]
+__all__ = ["Container", "container_of", "enforce"]
+
+Container = Literal["series", "records"]
 
 _NUMPY = {
     "boolean": np.dtype(bool),
@@ -26,12 +29,13 @@ _NUMPY = {
 }
 
 
-def enforce(data: Any, schema: Schema | None) -> Any:
+def enforce(data: Any, schema: Schema | None, container: Container | None = None) -> Any:
     """The data as the schema wants it: the same object where nothing is to be done.
 
     Args:
         data: table, array, sparse matrix, list, records or dict of columns.
         schema: what the model was trained on; None accepts anything.
+        container: what the columns came in then; None for a table.
 
     Raises:
         SchemaError: naming the column, what was wanted and what was got.
@@ -41,9 +45,49 @@ def enforce(data: Any, schema: Schema | None) -> Any:
     if schema.is_tensor_spec():
         return _tensors(data, [item for item in schema.inputs if isinstance(item, TensorSpec)])
     specs = [item for item in schema.inputs if isinstance(item, ColSpec)]
+    if container == "series" and len(specs) == 1:
+        return _series(data, specs[0])
     if specs[0].name is None:
         return data
-    return _named(data, specs)
+    return _named(data, specs) if container is None else _records(data, specs)
+
+
+def container_of(data: Any) -> Container | None:
+    """What columns come in where that is no table: one column by itself, or a list of dicts."""
+    if is_series(data):
+        return "series"
+    rows = isinstance(data, (list, tuple)) and len(data) > 0
+    return "records" if rows and all(isinstance(row, Mapping) for row in data) else None
+
+
+# -- columns that are no table
+
+
+def _series(data: Any, spec: ColSpec) -> Any:
+    """One column by itself."""
+    if is_series(data):
+        return data
+    if spec.name is None:
+        found = None if isinstance(data, np.ndarray) else table(data)
+        spec = replace(spec, name=found.columns[0].name if found is not None and found.columns else "0")
+    return _named(data, [spec])[spec.name]
+
+
+def _records(data: Any, specs: Sequence[ColSpec]) -> Any:
+    """A list of dicts; what a row lacks, its dict lacks too."""
+    if container_of(data) == "records":
+        return data
+    frame = _named(data, specs)
+    optional = {str(spec.name) for spec in specs if not spec.required}
+    rows = frame.to_dict(orient="records") if hasattr(frame, "iloc") else frame.to_dicts()
+    return [
+        {
+            name: value
+            for name, value in row.items()
+            if str(name) not in optional or not (value is None or value != value)
+        }
+        for row in rows
+    ]
 
 
 # -- named columns

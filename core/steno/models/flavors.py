@@ -14,7 +14,7 @@ import sys
 import uuid
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from steno.entities import LoggedModel
 from steno.errors import AlreadyExistsError, InvalidInputError, ModelError, SchemaError, StenoWarning, StoreError, shown
 from steno.models import environment, places, trust
 from steno.models.arguments import Arguments, Wanted
+from steno.models.enforcement import container_of
 from steno.models.examples import head, write_example
 from steno.models.mlmodel import MLMODEL, PYTHON_FUNCTION, Model, new_model_id, write_yaml
 from steno.models.signature import ModelSignature, infer_signature
@@ -282,7 +283,7 @@ def log_into(
     signature = None
     if log_signature and sample is not None:
         try:
-            signature = infer_signature(sample, prediction)
+            signature = replace(infer_signature(sample, prediction), container=container_of(sample))
         except SchemaError as fault:
             metadata = {**(metadata or {}), "signature": f"not inferred: {fault}"}
     rest = {
@@ -384,12 +385,19 @@ def _info(described: Model, experiment_id: str) -> ModelInfo:
 # -- reading
 
 
-def load_model(integration: Integration, model_uri: str | os.PathLike[str], *, trust: bool | None = None) -> Any:
+def load_model(
+    integration: Integration,
+    model_uri: str | os.PathLike[str],
+    dst_path: str | os.PathLike[str] | None = None,
+    *,
+    trust: bool | None = None,
+) -> Any:
     """Load a model as the object that it was: `steno.<name>.load_model("runs:/<run_id>/model")`.
 
     Args:
         integration: whose `loader` reads the model.
         model_uri: `runs:/<run_id>/<name>`, `models:/m-<id>`, a `file:` URI or a path; written by steno or by MLflow.
+        dst_path: a folder that gets a copy of the model's.
         trust: True allows code from the model's files to run, which a pickle needs; models in the artifacts of the
             local store are trusted.
 
@@ -397,7 +405,7 @@ def load_model(integration: Integration, model_uri: str | os.PathLike[str], *, t
         UntrustedModelError: loading would run code, and nobody said `trust=True`.
         ModelError: no model folder, or one that was altered since it was saved.
     """
-    place = places.find(model_uri)
+    place = places.find(model_uri, dst_path)
     return load_from(integration, place, Model.load(place.folder), trusted=bool(trust))
 
 

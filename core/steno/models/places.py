@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from steno.errors import InvalidInputError, ModelError, NotFoundError, shown
@@ -34,8 +35,12 @@ class Place:
     own: bool
 
 
-def find(uri: str | os.PathLike[str]) -> Place:
+def find(uri: str | os.PathLike[str], copy_to: str | os.PathLike[str] | None = None) -> Place:
     """The folder that a model URI or path means.
+
+    Args:
+        uri: of the model.
+        copy_to: a folder that gets a copy of the model's, from which it is loaded then.
 
     Raises:
         InvalidInputError: not a URI of a model.
@@ -48,7 +53,20 @@ def find(uri: str | os.PathLike[str]) -> Place:
     folder = _folder(text).resolve()
     if not (folder / MLMODEL).is_file():
         raise ModelError(f"no model at {text!r}: {folder} holds no MLmodel file; {_ACCEPTED}")
-    return Place(text, folder, folder.is_relative_to(session().location.artifacts.resolve()))
+    place = Place(text, folder, folder.is_relative_to(session().location.artifacts.resolve()))
+    return place if copy_to is None else _copied(place, Path(copy_to))
+
+
+def _copied(place: Place, into: Path) -> Place:
+    target = into / place.folder.name
+    try:
+        shutil.copytree(place.folder, target, symlinks=True)
+    except OSError as fault:
+        raise ModelError(
+            f"model {place.uri!r} cannot be copied to {str(target)!r} ({fault.strerror or fault}), accepted is a "
+            "folder that can be written and has nothing of that name: pass another dst_path, or none"
+        ) from fault
+    return replace(place, folder=target.resolve())
 
 
 def _folder(text: str) -> Path:

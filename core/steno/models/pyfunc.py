@@ -46,7 +46,8 @@ class PyFuncModel:
         """What the model predicts for `data`.
 
         The data is made to fit the model's signature where that loses nothing: columns by name in any order, more
-        columns than needed, numbers of any width, arrays for named columns, records, polars frames.
+        columns than needed, numbers of any width, arrays for named columns, records, polars frames. A model that was
+        trained on one column by itself (texts) or on records gets those, in whatever form they come.
 
         Args:
             data: table, array, sparse matrix, records, lists or a dict of columns.
@@ -59,14 +60,22 @@ class PyFuncModel:
         if signature is None:
             return self._predict(data, **dict(params or {}))
         values = enforce_params(params, signature.params)
-        return self._predict(enforce(data, signature.inputs), **values)
+        return self._predict(enforce(data, signature.inputs, signature.container), **values)
 
 
-def load_model(model_uri: str | os.PathLike[str], *, trust: bool | None = None) -> PyFuncModel:
+def load_model(
+    model_uri: str | os.PathLike[str],
+    suppress_warnings: bool = False,
+    dst_path: str | os.PathLike[str] | None = None,
+    *,
+    trust: bool | None = None,
+) -> PyFuncModel:
     """Load a model of any flavor that an installed integration serves.
 
     Args:
         model_uri: `runs:/<run_id>/<name>`, `models:/m-<id>`, a `file:` URI or a path; written by steno or by MLflow.
+        suppress_warnings: MLflow's; a load gives none here.
+        dst_path: a folder that gets a copy of the model's.
         trust: True allows code from the model's files to run, which a pickle needs; models in the artifacts of the
             local store are trusted.
 
@@ -74,7 +83,8 @@ def load_model(model_uri: str | os.PathLike[str], *, trust: bool | None = None) 
         UntrustedModelError: loading would run code, and nobody said `trust=True`.
         ModelError: no model folder, one that was altered since it was saved, or of a flavor that nobody serves.
     """
-    place = places.find(model_uri)
+    del suppress_warnings
+    place = places.find(model_uri, dst_path)
     described = Model.load(place.folder)
     integration = _integration(described, place.uri)
     model = load_from(integration, place, described, trusted=bool(trust))

@@ -16,7 +16,8 @@ from typing import Any, Self
 import numpy as np
 
 from steno.errors import InvalidInputError, SchemaError, shown
-from steno.models.enforcement import enforce
+from steno.models.enforcement import Container, enforce
+from steno.tracking.frames import is_series
 from steno.tracking.schema import ColSpec, Schema, TensorSpec, columns, value_type
 
 __all__ = [
@@ -87,19 +88,26 @@ class ParamSchema:
 
 @dataclass(frozen=True, slots=True)
 class ModelSignature:
-    """The schema of a model's input, output and inference params; each may be unknown."""
+    """The schema of a model's input, output and inference params; each may be unknown.
+
+    Attributes:
+        container: what the columns came in where that is no table, which MLflow does not record and its readers
+            leave alone: a text model that was trained on a Series cannot read the same column out of a table.
+    """
 
     inputs: Schema | None = None
     outputs: Schema | None = None
     params: ParamSchema | None = None
+    container: Container | None = None
 
     def to_dict(self) -> dict[str, str | None]:
         """MLflow's form: JSON texts in a dict."""
-        return {
+        texts: dict[str, str | None] = {
             "inputs": None if self.inputs is None else self.inputs.to_json(),
             "outputs": None if self.outputs is None else self.outputs.to_json(),
             "params": None if self.params is None else self.params.to_json(),
         }
+        return texts if self.container is None else {**texts, "container": self.container}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -113,6 +121,7 @@ class ModelSignature:
             Schema.from_json(inputs) if inputs else None,
             Schema.from_json(outputs) if outputs else None,
             ParamSchema.from_json(params) if params else None,
+            container if (container := data.get("container")) in ("series", "records") else None,
         )
 
 
@@ -133,6 +142,7 @@ def infer_signature(
         _schema(model_input, "model_input"),
         _schema(model_output, "model_output"),
         None if not params else ParamSchema(tuple(_param(name, value) for name, value in params.items())),
+        "series" if is_series(model_input) else None,
     )
 
 

@@ -158,9 +158,15 @@ class ScikitLearn(Integration):
 
     # -- models
 
-    def saver(self, model: Any, folder: Path, serialization_format: str = "cloudpickle") -> SavedFlavor:
+    def saver(
+        self,
+        model: Any,
+        folder: Path,
+        serialization_format: str = "cloudpickle",
+        pyfunc_predict_fn: str = "predict",
+    ) -> SavedFlavor:
         """Write any estimator; see `saving.save`."""
-        return saving.save(model, folder, serialization_format)
+        return saving.save(model, folder, serialization_format, pyfunc_predict_fn)
 
     def loader(self, folder: Path, conf: Mapping[str, Any]) -> Any:
         """Read an estimator that we or MLflow wrote."""

@@ -107,9 +107,8 @@ def _derives_from_model(cls: type) -> bool:
 
 
 def _estimator_type(estimator: Any) -> str:
-    from sklearn.base import BaseEstimator  # noqa: PLC0415  the framework
-
-    if hasattr(BaseEstimator, "__sklearn_tags__"):  # since 1.6; before, the class attribute below
+    # A pipeline takes any object with `fit` as its last step; and before 1.6 there was the class attribute alone.
+    if hasattr(type(estimator), "__sklearn_tags__"):
         from sklearn.utils import get_tags  # noqa: PLC0415  the framework
 
         found = get_tags(estimator).estimator_type

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,19 @@ __all__ = ["load", "save"]
 _FILES = {"cloudpickle": "model.pkl", "pickle": "model.pkl", "skops": "model.skops"}
 
 
-def save(model: Any, folder: Path, serialization_format: str = "cloudpickle") -> SavedFlavor:
+def save(
+    model: Any, folder: Path, serialization_format: str = "cloudpickle", pyfunc_predict_fn: str = "predict"
+) -> SavedFlavor:
     """Write `model` into `folder`; classes defined in a notebook or a script go with it by value.
 
+    Args:
+        model: the estimator.
+        folder: gets the file.
+        serialization_format: cloudpickle, pickle or skops.
+        pyfunc_predict_fn: the method that `steno.pyfunc` predicts by, such as predict_proba.
+
     Raises:
-        ValueError: if `serialization_format` is none of cloudpickle, pickle and skops.
+        ValueError: if `serialization_format` is none of these, or the model has no such method.
         TypeError, pickle.PicklingError: if the object holds something that cannot be written, such as an open file.
     """
     import sklearn  # noqa: PLC0415  the framework
@@ -31,6 +39,11 @@ def save(model: Any, folder: Path, serialization_format: str = "cloudpickle") ->
         raise ValueError(
             f"serialization_format is {serialization_format!r}, accepted are {', '.join(sorted(_FILES))}: "
             "write serialization_format='cloudpickle'"
+        )
+    if pyfunc_predict_fn != "predict" and not hasattr(model, pyfunc_predict_fn):
+        raise ValueError(
+            f"pyfunc_predict_fn is {pyfunc_predict_fn!r}, accepted is a method of {type(model).__name__}: "
+            "write pyfunc_predict_fn='predict'"
         )
     file = folder / _FILES[serialization_format]
     conf: dict[str, Any] = {
@@ -54,8 +67,8 @@ def save(model: Any, folder: Path, serialization_format: str = "cloudpickle") ->
             cloudpickle.dump(model, stream)
         requirements.append("cloudpickle")
     function: dict[str, Any] = {"loader_module": "mlflow.sklearn", "model_path": file.name}
-    if hasattr(model, "predict"):
-        function["predict_fn"] = "predict"
+    if hasattr(model, pyfunc_predict_fn):
+        function["predict_fn"] = pyfunc_predict_fn
     cls = type(model)
     return SavedFlavor(
         conf=conf,
@@ -81,4 +94,24 @@ def load(folder: Path, conf: Mapping[str, Any]) -> Any:
         return skops.io.load(file, trusted=list(conf.get("skops_trusted_types") or ()))
     with file.open("rb") as stream:
         # cloudpickle's own reader is pickle's; what it needs is imported by the pickle itself
-        return pickle.load(stream)  # noqa: S301  the core asks for trust before it calls a loader that runs code
+        return _Reader(stream).load()  # the core asks for trust before it calls a loader that runs code
+
+
+class _Reader(pickle.Unpickler):
+    """Leaves a class of a notebook or a script that the program still has as it is.
+
+    cloudpickle finds such a class again, and then sets all its attributes as they were when it was written: what was
+    put around its methods since, the seams that record its trainings among it, would be gone.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = super().find_class(module, name)
+        return _set_once(found) if (module, name) == ("cloudpickle.cloudpickle", "_class_setstate") else found
+
+
+def _set_once(set_state: Callable[[type, Any], Any]) -> Callable[[type, Any], Any]:
+    def fill(cls: type, state: Any) -> Any:
+        attributes = state[0]
+        return cls if attributes.keys() <= vars(cls).keys() else set_state(cls, state)
+
+    return fill

@@ -183,8 +183,13 @@ def _score(scores: Scores, seen: Trained) -> None:
     else:
         accepted = inspect.signature(estimator.score).parameters
         weight = {} if seen.weight is None or "sample_weight" not in accepted else {"sample_weight": seen.weight}
-        with np.errstate(all="ignore"):
-            value, how = estimator.score(seen.X, seen.y, **weight), {}
+        try:
+            with np.errstate(all="ignore"):
+                value, how = estimator.score(seen.X, seen.y, **weight), {}
+        except (ValueError, TypeError, LookupError, NotImplementedError) as fault:
+            # several targets of several classes, several scorers and none of them chosen: the user's call raises too
+            scores.skip("score", f"{type(estimator).__name__}.score raises {type(fault).__name__}: {fault}")
+            return
     if isinstance(value, (int, float, np.number)):
         scores.values["training_score"] = float(value)
         scores.info["training_score"] = {"function": f"{type(estimator).__name__}.score", **how}

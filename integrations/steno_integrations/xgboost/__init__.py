@@ -20,6 +20,8 @@ __all__ = ["XGBoost", "steno_integrations"]
 MODEL = "xgboost.sklearn:XGBModel"
 LOOP = "xgboost.callback:CallbackContainer"
 SCORED_ROWS = 100_000
+# MLflow's params of a training: there in every run, so that runs can be compared and searched by them.
+RESOLVED = ("num_boost_round", "maximize", "early_stopping_rounds", "verbose_eval", "custom_metric")
 
 
 class XGBoost(Integration):
@@ -42,13 +44,15 @@ class XGBoost(Integration):
         """`xgboost.train`."""
         run, dtrain = call.run, call.arg("dtrain")
         with run.step("params"):
-            run.params(params.of_call(call, ("num_boost_round",)))
+            run.params(params.of_call(call, RESOLVED))
         _datasets(call, dtrain, None, call.arg("evals"))
         with self._loops.owned_by(run):
             booster = yield
         _outcome(call, booster)
         with run.step("model"):
-            run.model(booster, sample=data.sample_row(dtrain))
+            sample = data.sample_row(dtrain)
+            signed = sample is not None and call.options["log_models"] and call.options["log_model_signatures"]
+            run.model(booster, sample=sample, prediction=data.prediction_like(booster, dtrain) if signed else None)
 
     @train("xgboost.training:cv", "xgboost:cv")
     def cross_validation(self, call: Call) -> Iterator[None]:
@@ -168,7 +172,7 @@ def _datasets(call: Call, trained_on: Any, targets: Any, evals: Any) -> None:
     with run.step("dataset"):
         data.record(call, trained_on, targets, "train")
     seen = [trained_on]
-    for held_out, second in evals or ():
+    for number, (held_out, second) in enumerate(evals or ()):
         if any(held_out is other for other in seen):
             continue
         seen.append(held_out)
@@ -176,7 +180,7 @@ def _datasets(call: Call, trained_on: Any, targets: Any, evals: Any) -> None:
             if isinstance(second, str):
                 data.record(call, held_out, None, "eval", called=second)
             else:
-                data.record(call, held_out, second, "eval")
+                data.record(call, held_out, second, "eval", called=f"validation_{number}")
 
 
 def _outcome(call: Call, booster: Any) -> None:
@@ -237,7 +241,11 @@ def _training_score(call: Call, model: Any) -> None:
         rows = data.row_count(X)
         # Beyond that `train-<metric>` is still there, over all rows, and costs no pass of `predict`.
         if rows is not None and rows <= SCORED_ROWS:
-            call.run.metric("training_score", float(model.score(X, y, sample_weight=call.arg("sample_weight"))))
+            try:
+                score = float(model.score(X, y, sample_weight=call.arg("sample_weight")))
+            except ValueError:  # several quantiles a row: scikit-learn has no score for them, and the user gets none
+                return
+            call.run.metric("training_score", score)
 
 
 @hookimpl

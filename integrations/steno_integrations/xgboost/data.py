@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from steno.plugin import Call
 
-__all__ = ["head", "record", "row_count", "sample_row"]
+__all__ = ["head", "prediction_like", "record", "row_count", "sample_row"]
 
 SAMPLE_ROWS = 5
 # xgboost's types of features, by the value whose type is MLflow's; a category's own values are not in a DMatrix.
@@ -49,3 +51,13 @@ def sample_row(matrix: Any) -> dict[str, list[Any]] | None:
     if not names or not types or any(kind not in _EXAMPLES for kind in types):
         return None
     return {name: [_EXAMPLES[kind]] for name, kind in zip(names, types, strict=True)}
+
+
+def prediction_like(booster: Any, matrix: Any) -> Any:
+    """What the booster predicts for a row of zeros; its type and shape are those of every prediction."""
+    import xgboost  # noqa: PLC0415  the framework
+
+    names, types = matrix.feature_names, matrix.feature_types
+    row = xgboost.DMatrix(np.zeros((1, matrix.num_col())), feature_names=names, feature_types=types)
+    # not a subclass's own `predict`, which may do more
+    return xgboost.Booster.predict(booster, row)

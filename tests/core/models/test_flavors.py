@@ -16,6 +16,7 @@ import scipy.sparse
 import yaml
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 import steno
 from steno.entities import LoggedModel
@@ -108,6 +109,47 @@ def test_wrong_arguments_are_named(toy: Integration, args: Any, kwargs: Any, mes
     with pytest.raises(InvalidInputError, match=message):
         save_model(toy, *args, **kwargs)
     assert not Path("p").exists()
+
+
+FORMS: list[Any] = [
+    X[:2],
+    X[:2].to_dict(orient="records"),
+    X[:2].to_dict(orient="list"),
+    X.iloc[0].to_dict(),
+    pl.from_pandas(X[:2]),
+]
+
+
+@pytest.mark.parametrize("example", FORMS, ids=["frame", "records", "columns", "one record", "polars"])
+def test_a_signature_is_found_from_any_form_of_the_example(example: Any) -> None:
+    """Rows of a table give the model's signature in whatever form one writes them, and predictions fit it."""
+    model = LogisticRegression(max_iter=500).fit(X, y)
+    info = steno.sklearn.log_model(model, name="model", input_example=example)
+    steno.end_run()
+    assert info.signature == infer_signature(X, model.predict(X))
+    assert (pyfunc.load_model(info.model_uri).predict(X) == model.predict(X)).all()
+
+
+def test_an_example_that_cannot_be_predicted_costs_no_model() -> None:
+    """The model is kept without a signature, and a warning says why and what to pass; a transformer has just inputs."""
+    model = LogisticRegression(max_iter=500).fit(X, y)
+    with pytest.warns(StenoWarning, match=r"could not predict its input_example \(ValueError: The feature names.*pass"):
+        info = steno.sklearn.log_model(model, name="model", input_example=pd.DataFrame({"age": [1.0]}))
+    assert info.signature is None
+    assert (steno.sklearn.load_model(info.model_uri).predict(X) == model.predict(X)).all()
+    scaler = steno.sklearn.log_model(StandardScaler().fit(X), name="scaler", input_example=X[:2])
+    assert scaler.signature == infer_signature(X)
+    steno.end_run()
+
+
+def test_a_model_can_be_copied_as_it_is_loaded(toy: Integration) -> None:
+    """`dst_path` gets the whole folder, as in MLflow; what stands there already is left alone."""
+    save_model(toy, {"number": 1}, "model")
+    Path("copies").mkdir()
+    assert load_model(toy, "model", "copies") == {"number": 1}
+    assert (Path("copies/model/MLmodel").read_text()) == Path("model/MLmodel").read_text()
+    with pytest.raises(ModelError, match=r"'copies/model'.*pass another dst_path"):
+        load_model(toy, "model", dst_path="copies")
 
 
 def test_what_has_no_place_yet_is_said(toy: Integration) -> None:

@@ -77,6 +77,12 @@ def _cells(column: pd.Series) -> list[Any]:
     return [None if pd.isna(value) else value for value in column.astype(object)]
 
 
+def _array(frame: pd.DataFrame) -> Any:
+    """As an array; pandas casts through NaN where an integer category lacks a value."""
+    with np.errstate(invalid="ignore"):
+        return frame.to_numpy()
+
+
 ROUTES: list[Callable[[pd.DataFrame], Any]] = [
     lambda frame: frame,
     lambda frame: frame[list(frame.columns)[::-1]],
@@ -84,7 +90,7 @@ ROUTES: list[Callable[[pd.DataFrame], Any]] = [
     lambda frame: frame.to_dict(orient="records"),
     lambda frame: frame.to_dict(orient="list"),
     lambda frame: {name: frame[name].to_numpy() for name in frame},
-    lambda frame: frame.to_numpy(),
+    _array,
     _rows,
     lambda frame: frame.iloc[:1].to_dict(orient="records")[0],
     _polars,
@@ -170,6 +176,27 @@ def test_sparse_and_single_columns_pass() -> None:
     assert enforce([1.0, 2.0], one)["a"].tolist() == [1.0, 2.0]
     row = infer_signature(pd.DataFrame({"a": [1.0], "b": [2.0]})).inputs
     assert enforce(pd.Series({"b": 4.0, "a": 3.0}), row).to_dict("records") == [{"a": 3.0, "b": 4.0}]
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    dtype=st.sampled_from(DTYPES),
+    values=st.lists(st.integers(0, 1), min_size=1, max_size=5),
+    lacking=st.booleans(),
+    route=st.sampled_from([*ROUTES, lambda frame: frame["c"], lambda frame: pl.Series("c", _cells(frame["c"]))]),
+)
+def test_a_column_by_itself_fits_by_every_route(
+    dtype: str, values: list[int], *, lacking: bool, route: Callable[[pd.DataFrame], Any]
+) -> None:
+    """What was trained on one column by itself gets one column by itself, however it is passed."""
+    column = pd.Series(values, name="c").astype(pd.api.types.pandas_dtype(dtype))
+    if lacking and column.dtype.kind not in "biuc":
+        column[0] = None
+    signature = ModelSignature.from_dict(infer_signature(column).to_dict())
+    assert (signature, signature.container) == (infer_signature(column), "series")
+    assert enforce(column, signature.inputs, "series") is column
+    fitted = enforce(route(pd.DataFrame({"c": column})), signature.inputs, "series")
+    assert (type(fitted).__name__, len(fitted) in (len(column), 1)) == ("Series", True)
 
 
 def test_optional_columns_may_be_left_out() -> None:
