@@ -88,7 +88,8 @@ class _Isolated:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if kind is None or fault is None or not issubclass(kind, Exception):
+        # a module that ends the program when it is imported is as broken as any other that cannot be imported
+        if kind is None or fault is None or not issubclass(kind, (Exception, SystemExit) if self.fatal else Exception):
             return False
         why = f"{self.doing} raised {kind.__name__}: {str(fault)[:300]}"
         text = "".join(traceback.format_exception(kind, fault, trace))
@@ -113,7 +114,7 @@ class Registry:
         self._manager: pluggy.PluginManager | None = None
         self._registering: Plugin | None = None
         self._owners: dict[str, str] = {}
-        self._always_on_loaded = False
+        self._loaded_of: object = None
         self._blocked: set[str] = set()
 
     def renew_lock(self) -> None:
@@ -245,12 +246,13 @@ class Registry:
         return self._manager
 
     def load_always_on(self) -> None:
-        """Load the plugins of group `steno.plugins`; a second call does nothing. Every question about hooks does it."""
-        if self._always_on_loaded:
+        """Load the plugins of group `steno.plugins` that are not loaded yet. Every question about hooks does it."""
+        plugins = self.plugins()
+        if self._scanned == self._loaded_of:
             return
-        self._always_on_loaded = True
+        self._loaded_of = self._scanned  # before anything is loaded: a plugin may ask about hooks itself
         blocked = self._blocked | config.names("disable")
-        for name, plugin in self.plugins().items():
+        for name, plugin in plugins.items():
             if plugin.always_on and name not in blocked:
                 self.load(name)
 
@@ -311,9 +313,8 @@ class Registry:
             plugin = self._plugins.get(implementation.plugin_name) or Plugin(implementation.plugin_name, "")
             result = None
             with _Isolated(plugin, f"hook {hook}", fatal=False):
-                result = implementation.function(*[arguments[name] for name in implementation.argnames])
-                if result is not None and read is not None:
-                    result = read(result)
+                given = implementation.function(*[arguments[name] for name in implementation.argnames])
+                result = given if given is None or read is None else read(given)
             if result is not None:
                 yield result
 
@@ -340,7 +341,7 @@ class Registry:
                 if plugin is not None and plugin.state == "loaded":
                     with _Isolated(plugin, f"registering {plugin.value}", fatal=True):
                         self._manager.register(plugin.module, name)
-        if plugin is not None and plugin.always_on and self._always_on_loaded:
+        if plugin is not None and plugin.always_on and self._loaded_of is not None:
             self.load(name)
 
     def blocked(self, name: str) -> bool:

@@ -58,15 +58,19 @@ def _store(found: object) -> Store:
 
 
 def asked_plugins(hook: str) -> str:
-    """For an error's end: which plugins were asked for what they serve, what is wrong with them, and what to install."""
+    """For an error's end: which plugins were asked, what is wrong with them, and what to install."""
     registry = _registry()
     plugins = registry.plugins()
     notes = [f"{name} does not serve it" for name in registry.implementers(hook) if not plugins[name].last_fault]
     notes += [f"{plugin.name} failed: {plugin.last_fault}" for plugin in plugins.values() if hook in plugin.last_fault]
-    notes += [f"{plugin.name} is broken: {plugin.why}" for plugin in plugins.values() if plugin.state == "broken"]
+    notes += [f"{plugin.name} is broken: {plugin.why}" for plugin in plugins.values() if _cannot_be_asked(plugin)]
     return (
         f". For other schemes install a plugin with the hook {hook}; of those here {'; '.join(notes) or 'none has it'}"
     )
+
+
+def _cannot_be_asked(plugin: Any) -> bool:
+    return bool(plugin.always_on and plugin.state == "broken")
 
 
 def _registry() -> Any:

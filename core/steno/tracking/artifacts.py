@@ -14,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from steno.entities import Entity
 from steno.errors import InvalidInputError, NotFoundError, StoreError, shown
+from steno.store.opening import asked_plugins
+from steno.tracking import hooks
 from steno.tracking.location import make_private
 
 __all__ = ["ArtifactFolder", "FileInfo", "local_path"]
@@ -47,9 +49,12 @@ def local_path(uri: str) -> Path:
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return Path(unquote(parts.path))
     if "://" in uri:
+        folder = hooks.artifact_folder(uri)
+        if folder is not None:
+            return folder
         raise InvalidInputError(
             f"artifact location is {shown(uri)}, accepted are folders of this machine: "
-            "create the experiment with artifact_location='/a/folder'"
+            "create the experiment with artifact_location='/a/folder'" + asked_plugins("steno_artifacts")
         )
     return Path(uri)
 

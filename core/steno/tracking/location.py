@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,17 @@ from urllib.parse import unquote, urlsplit
 
 from steno.config import project_root, setting
 from steno.errors import InvalidInputError, shown
+from steno.store.opening import asked_plugins, store_of_plugin
 from steno.store.uri import file_of, uri_of
 
 __all__ = ["FOLDER", "Location", "locate"]
 
 FOLDER = ".steno"
 _DATABASE = "steno.db"
+_NO_NAME = re.compile(r"[^A-Za-z0-9.-]+")
 _ACCEPTED = (
-    "accepted are a folder such as './runs', 'sqlite:///path/to/steno.db' or 'postgresql+psycopg://user@host/db'"
+    "accepted are a folder such as './runs', 'sqlite:///path/to/steno.db' and 'postgresql+psycopg://user@host/db' "
+    "(pip install 'steno[postgres]')"
 )
 
 
@@ -130,7 +134,12 @@ def _named(text: str) -> Location:
         parts = urlsplit(text)
         name = f"{parts.hostname or 'local'}{parts.path.replace('/', '_')}"
         return Location(text, default.folder, name, ours=default.ours)
-    raise InvalidInputError(f"tracking URI is {shown(text)}: steno has no store for {scheme!r}, {_ACCEPTED}")
+    if store_of_plugin(text) is not None:
+        default, _ = _default()
+        return Location(text, default.folder, _NO_NAME.sub("_", text), ours=default.ours)
+    raise InvalidInputError(
+        f"tracking URI is {shown(text)}: steno has no store for {scheme!r}, {_ACCEPTED}{asked_plugins('steno_store')}"
+    )
 
 
 def _absolute(text: str) -> Path:
