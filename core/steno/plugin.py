@@ -171,7 +171,10 @@ class Call(Protocol):
         ...
 
     def arg(self, name: str, default: Any = None) -> Any:
-        """The value of one argument, however it was passed; the function's own default is not filled in."""
+        """The value of one argument, however it was passed.
+
+        Where it was not: the function's own default, else `default`.
+        """
         ...
 
     def variable(self, value: Any) -> str | None:

@@ -266,14 +266,14 @@ class Call:
         return self._service.options
 
     def arg(self, name: str, default: Any = None) -> Any:
-        """The value of one argument, however it was passed."""
+        """The value of one argument, however it was passed, else the function's own default, else `default`."""
         if name in self.kwargs:
             return self.kwargs[name]
         names = parameter_names(self.function)
         for known, value in zip(names, self.args, strict=False):
             if known == name:
                 return value
-        return default
+        return _own_default(self.function, name, default)
 
     def variable(self, value: Any) -> str | None:
         """The name of the caller's variable that holds `value`."""
@@ -299,6 +299,19 @@ def parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
         names = _read_names(plain, bound=bound)
         _NAMES[plain] = names
     return names
+
+
+def _own_default(function: Callable[..., Any], name: str, otherwise: Any) -> Any:
+    """A parameter's default. A function patched in place hands it over in any case, so every other does it too."""
+    plain = getattr(function, "__func__", function)
+    keywords = getattr(plain, "__kwdefaults__", None) or {}
+    if name in keywords:
+        return keywords[name]
+    code, values = getattr(plain, "__code__", None), getattr(plain, "__defaults__", None) or ()
+    if code is None or not values:
+        return otherwise
+    names = code.co_varnames[: code.co_argcount][-len(values) :]
+    return dict(zip(names, values, strict=True)).get(name, otherwise)
 
 
 def _read_names(function: Callable[..., Any], *, bound: bool) -> tuple[str, ...]:

@@ -118,6 +118,13 @@ class Service:
         installation, self.installation = self.installation, None
         if installation is not None:
             installation.close()
+        else:
+            self._try_pinned_again()
+
+    def _try_pinned_again(self) -> None:
+        """Another tool that lay on top of our patches may have gone."""
+        if self._journal is not None and self._journal.patches:
+            self._journal.undo()
 
     def after_fork(self) -> None:
         """In a forked child: every patch becomes a pass-through, and no lock of the parent's is waited for."""
@@ -274,12 +281,14 @@ class Service:
         return False
 
     def sweep(self) -> None:
-        """After a training: take in classes that were defined without notice, and those set anew by a pickle."""
+        """After a training: take in classes defined without notice or set anew by a pickle, let go of what can be."""
         recheck()
         for service in list(self._process.services.values()):
             if service.installation is not None and service._journal is not None:
                 service.installation.walk_again()
                 service._journal.reapply()
+            elif not service.on:
+                service._try_pinned_again()
 
     # -- what it looks like from outside
 

@@ -11,9 +11,16 @@ import wrapt
 
 __all__ = ["Bound", "Wrapper", "by_reference"]
 
+# What is annotated in the wrappers' own bodies would stand before the annotations of the function that they wrap.
 if TYPE_CHECKING:
-    _BoundBase = wrapt.BoundFunctionWrapper[..., Any]
-    _WrapperBase = wrapt.FunctionWrapper[..., Any]
+
+    class _BoundBase(wrapt.BoundFunctionWrapper[..., Any]):
+        _self_name: str  # kept by the wrapper that was bound
+
+    class _WrapperBase(wrapt.FunctionWrapper[..., Any]):
+        _self_name: str  # the attribute it stands at
+        _self_own: bool  # whether the owner had that attribute itself before
+
 else:
     _BoundBase = wrapt.BoundFunctionWrapper
     _WrapperBase = wrapt.FunctionWrapper
@@ -21,8 +28,6 @@ else:
 
 class Bound(_BoundBase):
     """What `model.fit` gives while `fit` is patched by attribute; it pickles and copies like the method behind it."""
-
-    _self_name: str  # kept by the wrapper that was bound
 
     def __repr__(self) -> str:
         return repr(self.__wrapped__)
@@ -43,9 +48,6 @@ class Bound(_BoundBase):
 
 class Wrapper(_WrapperBase):
     """The wrapper of every patch. Pickled, it is what it wraps: no pickle of the user's ever needs us to load."""
-
-    _self_name: str  # the attribute it stands at
-    _self_own: bool  # whether the owner had that attribute itself before
 
     __bound_function_wrapper__ = Bound
 

@@ -407,3 +407,38 @@ def test_a_patch_under_somebody_elses_is_pinned_and_passes_through(toy: Any, cor
     control.enable("toyfw")
     core.train({"depth": 1}, X)
     assert len(toy.runs()) == 1
+
+
+@pytest.mark.parametrize("when", ["disabled again", "at the next training of another"])
+def test_a_pinned_patch_goes_when_the_other_tool_has_gone(toy: Any, when: str) -> None:
+    """Once nothing lies on top any more, the original function is put back: at the next call, or by itself."""
+    toy.write("otherfw.py", "def train():\n    return 7\n")
+    toy.plugin(
+        """
+        from steno.plugin import Integration, hookimpl, train
+        class Other(Integration):
+            name = "otherfw"
+            @train("otherfw:train")
+            def fit(self, call):
+                yield
+        @hookimpl
+        def steno_integrations(register):
+            register(Other())
+        """,
+        "otherfw",
+    )
+    core = toy.framework()
+    original = core.train.__code__
+    control.autolog(log_models=False)
+    ours = core.train.__code__
+    core.train.__code__ = ours.replace(co_name="patched_by_another_tool")
+    control.disable("toyfw")
+    assert control.status()["toyfw"].state == "pinned"
+    core.train.__code__ = ours
+    if when == "disabled again":
+        control.disable("toyfw")
+    else:
+        other: Any = importlib.import_module("otherfw")
+        other.train()
+    assert core.train.__code__ is original
+    assert (control.status()["toyfw"].state, control.status()["toyfw"].patches) == ("off", ())

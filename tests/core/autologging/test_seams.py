@@ -88,6 +88,27 @@ def test_arguments_are_found_however_they_were_passed(toy: Any, core: Any, call:
     assert run.data.params["rounds"].value == 2
 
 
+@pytest.mark.parametrize("installer", ["in place", "attribute"])
+def test_an_argument_that_was_not_given_has_the_functions_own_default(
+    toy: Any, installer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever way a function is patched: its own default, and the plugin's only for what it has none of."""
+    monkeypatch.setenv("STENO_PATCH", installer)
+    core = broken(
+        toy,
+        'call.run.params({"rounds": call.arg("rounds"), "target": "train"})',
+        "call.run.params({name: call.arg(name, 'mine') for name in ('rounds', 'error', 'data', 'nothing')})",
+    )
+    core.train({}, data=X)
+    (run,) = toy.runs()
+    assert {name: param.value for name, param in run.data.params.items()} == {
+        "rounds": 3,
+        "error": None,
+        "data": X,
+        "nothing": "mine",
+    }
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [

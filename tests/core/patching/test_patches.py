@@ -247,3 +247,13 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STENO_PATCH", "wrapt")
     with pytest.raises(InvalidInputError, match=r"'wrapt' \(str\), accepted are 'in place' and 'attribute'"):
         PatchJournal()
+
+
+def test_annotations_are_the_functions_own(library: Any, either: PatchJournal) -> None:
+    """Tools that read annotations find the function's own, also none, however it is patched."""
+    library.train.__annotations__ = {"rounds": int}
+    for owner, name in ((library.Model, "fit"), (library, "train")):
+        either.install(owner, name, noting([]), label="test")
+    assert inspect.get_annotations(library.train) == {"rounds": int}
+    for thing in (library.Model.fit, library.Model().fit):
+        assert inspect.get_annotations(thing) == {}
