@@ -84,6 +84,8 @@ def main(job_file: str) -> None:
             write(method=each.method)
             outcome, text = _run(bench, each) if preparation.outcome[0] == "passed" else preparation.outcome
             write(method=each.method, outcome=outcome, text=text)
+            if outcome == "failed" and preparation.outcome[0] == "passed":
+                return  # what it has left behind is not for the others: the rest gets a fresh interpreter
 
 
 def _write(report: TextIO, **entry: str) -> None:

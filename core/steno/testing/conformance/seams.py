@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import pickle
 import sys
@@ -65,15 +66,18 @@ class Hit:
 
 
 def described(integration: Integration, kind: str = "") -> str:
-    """The seams of one kind, or all, as an author finds them: decorator, target, function, file and line."""
+    """The seams of one kind as an author finds them: decorator, targets, file and line; for no kind, the class."""
+    cls = type(integration)
+    found = [seam for seam in cls.seams if seam.kind == kind]
+    if not found:
+        lacking = f", which has no @{kind}" if kind else ""
+        return f"class {cls.__name__} in {inspect.getsourcefile(cls) or cls.__module__}{lacking}"
     lines = []
-    for seam in type(integration).seams:
-        if kind in ("", seam.kind):
-            targets = ", ".join(_text(target) for target in seam.targets)
-            code = getattr(seam.function, "__code__", None)
-            place = f" ({Path(code.co_filename).name}:{code.co_firstlineno})" if code and kind else ""
-            lines.append(f"@{seam.kind} target {targets}{place}")
-    return "; ".join(lines) or f"{type(integration).__name__}, which has no @{kind}"
+    for seam in found:
+        code = getattr(inspect.unwrap(seam.function), "__code__", None)
+        place = f" ({Path(code.co_filename).name}:{code.co_firstlineno})" if code else ""
+        lines.append(f"@{kind} target {', '.join(map(_text, seam.targets))}{place}")
+    return "; ".join(lines)
 
 
 def _text(target: str | ClassTarget) -> str:
@@ -112,7 +116,7 @@ def spied(integration: Integration, places: Callable[[], list[str]]) -> Iterator
                 hits.append(hit)
             return (yield from seam.function(own, call))
 
-        return replace(seam, function=spying, name=seam.name)
+        return replace(seam, function=functools.wraps(seam.function)(spying), name=seam.name)
 
     with changed(integration, spy):
         yield hits
