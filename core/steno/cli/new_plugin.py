@@ -30,6 +30,10 @@ _FILES = {
 """Each file of the package, and the template that it is written from."""
 
 
+_OURS = {"steno", *steno.__all__}
+"""`steno.<framework>` is where a framework's own functions are found, so these names are taken."""
+
+
 class _Template(Template):
     """`%{name}` is a blank: `$` belongs to the language of the CI file."""
 
@@ -84,18 +88,17 @@ def _served(framework: str, name: str) -> str:
     """The framework's import name, if a plugin can be written for it."""
     advice = f"steno new-plugin {_identifier(name)} --framework {_identifier(framework.partition('.')[0])}"
     _name("--framework" if framework != name else "NAME", framework, advice)
-    if framework in sys.stdlib_module_names or framework in steno.__all__ or framework == "steno":
-        owner = "steno itself" if framework not in sys.stdlib_module_names else "Python"
+    owner = "Python" if framework in sys.stdlib_module_names else "steno" if framework in _OURS else ""
+    if owner:
         raise click.UsageError(
-            f"{shown(framework)} is a module of {owner}, accepted is the import name of a framework that trains: "
+            f"{framework!r} is a name of {owner}'s own, accepted is the import name of a framework that trains: "
             f"steno new-plugin {_identifier(name)} --framework MODULE"
         )
     plugin = registry().plugins().get(framework)
     if plugin is not None:
         raise click.UsageError(
-            f"{shown(framework)} is served already, by {plugin.distribution} {plugin.version} ({plugin.value}), and a "
-            f"second plugin for it would be ignored: uninstall {plugin.distribution} first, or see what else is here "
-            "with `steno integrations`"
+            f"{framework!r} is served by {plugin.distribution} {plugin.version} already ({plugin.value}), and a second "
+            f"plugin for it would be ignored: steno new-plugin {_identifier(name)} --framework ANOTHER"
         )
     return framework
 

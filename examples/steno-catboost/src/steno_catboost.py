@@ -28,8 +28,8 @@ class CatBoost(Integration):
 
     @train("catboost.core:cv", "catboost:cv")
     def cross_validation(self, call):
-        call.run.params((call.arg("params") or {}) | {"fold_count": call.arg("fold_count", call.arg("nfold", 3))})
-        self.record_data(call, call.arg("pool", call.arg("dtrain")))
+        call.run.params((call.arg("params") or {}) | {"fold_count": call.arg("fold_count") or call.arg("nfold") or 3})
+        self.record_data(call, call.arg("pool") or call.arg("dtrain"))
         result = yield
         table = result[0] if isinstance(result, tuple) else result  # with return_models=True the models come along
         for name in set(table) - {"iterations"}:
