@@ -26,7 +26,7 @@ from steno.entities import (
     RunData,
     RunInfo,
     RunInputs,
-    RunStatus,
+    StatusName,
 )
 
 NOW = 1_700_000_100_000.0
@@ -37,7 +37,7 @@ def run_of(
     name: str,
     *,
     letter: str = "a",
-    status: RunStatus = "FINISHED",
+    status: StatusName = "FINISHED",
     params: dict[str, Any] | None = None,
     metrics: dict[str, float] | None = None,
     tags: dict[str, str] | None = None,

@@ -6,6 +6,8 @@ import copy
 import json
 import math
 import pickle
+import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,8 +21,13 @@ from steno.entities import (
     DatasetInput,
     Experiment,
     ExperimentTag,
+    FileInfo,
     InputTag,
+    LifecycleStage,
     LoggedModel,
+    LoggedModelInput,
+    LoggedModelOutput,
+    LoggedModelStatus,
     Metric,
     ModelInput,
     ModelOutput,
@@ -32,8 +39,11 @@ from steno.entities import (
     RunInfo,
     RunInputs,
     RunOutputs,
+    RunStatus,
     RunTag,
+    ViewType,
 )
+from steno.errors import InvalidInputError
 
 text = st.text(max_size=20)
 tags = st.dictionaries(text, text, max_size=3)
@@ -228,3 +238,65 @@ def test_entities_are_made_as_mlflows_are() -> None:
     assert tagged == DatasetInput(Dataset("X", "abc"), {"mlflow.data.context": "train"})
     assert [dict(kind("k", "v")) for kind in (RunTag, ExperimentTag, InputTag)] == [{"key": "k", "value": "v"}] * 3
     assert Page([1, 2], "more").to_list() == [1, 2]
+
+
+def test_run_statuses_have_mlflows_numbers_and_names() -> None:
+    """`RunStatus` has MLflow's numbers, and turns each into the name that a run's `status` holds, and back."""
+    names = {RunStatus.to_string(number): number for number in RunStatus.all_status()}
+
+    assert names == {"RUNNING": 1, "SCHEDULED": 2, "FINISHED": 3, "FAILED": 4, "KILLED": 5}
+    assert {name: RunStatus.from_string(name) for name in names} == names
+    assert [name for name in names if RunStatus.is_terminated(names[name])] == ["FINISHED", "FAILED", "KILLED"]
+    assert [name for name in names if RunStatus.is_terminated(name)] == ["FINISHED", "FAILED", "KILLED"]
+    assert RunInfo("r", "n", "0", status="FINISHED").status == RunStatus.to_string(RunStatus.FINISHED)
+
+
+def test_stages_and_views_are_told_from_each_other() -> None:
+    """`LifecycleStage` and `ViewType` answer which stages a view looks at, as MLflow's do."""
+    views = {name: ViewType.from_string(name) for name in ("active_only", "deleted_only", "all")}
+    stages = {name: LifecycleStage.view_type_to_stages(view) for name, view in views.items()}
+
+    assert stages == {"active_only": ["active"], "deleted_only": ["deleted"], "all": ["active", "deleted"]}
+    assert {name: ViewType.to_string(view) for name, view in views.items()} == {name: name for name in views}
+    assert LifecycleStage.view_type_to_stages() == [LifecycleStage.ACTIVE, LifecycleStage.DELETED]
+    assert LifecycleStage.matches_view_type(ViewType.ALL, "deleted")
+    assert not LifecycleStage.matches_view_type(ViewType.ACTIVE_ONLY, LifecycleStage.DELETED)
+    assert not LifecycleStage.is_valid("gone")
+
+
+@pytest.mark.parametrize(
+    ("call", "accepted"),
+    [
+        (lambda: RunStatus.from_string("finished"), "RUNNING, SCHEDULED, FINISHED, FAILED, KILLED"),
+        (lambda: RunStatus.to_string(9), "1, 2, 3, 4, 5"),
+        (lambda: ViewType.from_string("ALL"), "'active_only', 'deleted_only', 'all'"),
+        (lambda: ViewType.to_string(0), "1, 2 and 3"),
+        (lambda: LifecycleStage.matches_view_type(ViewType.ALL, "gone"), "'active' and 'deleted'"),
+        (lambda: LifecycleStage.matches_view_type(7, "active"), "1, 2 and 3"),
+    ],
+)
+def test_what_is_no_status_stage_or_view_is_refused(call: Callable[[], object], accepted: str) -> None:
+    """A status, stage or view that does not exist is an error that lists those that do."""
+    with pytest.raises(InvalidInputError, match=re.escape(accepted)):
+        call()
+
+
+def test_a_logged_models_status_compares_with_its_name() -> None:
+    """A logged model's status equals MLflow's `LoggedModelStatus`, its URI is what `load_model` takes."""
+    model = LoggedModel("m-1", "model", "0", status="READY")
+
+    assert (model.status, model.model_uri) == (LoggedModelStatus.READY, "models:/m-1")
+    assert [LoggedModelStatus.is_finalized(status) for status in LoggedModelStatus] == [False, False, True, True]
+    assert [str(status) for status in LoggedModelStatus] == ["UNSPECIFIED", "PENDING", "READY", "FAILED"]
+
+
+def test_links_to_models_have_mlflows_names() -> None:
+    """`LoggedModelInput` and `LoggedModelOutput` are what a run's inputs and outputs are made of."""
+    assert RunInputs(model_inputs=[LoggedModelInput("m-1")]).model_inputs == [ModelInput("m-1")]
+    assert RunOutputs([LoggedModelOutput("m-1", 3)]).model_outputs == [ModelOutput("m-1", 3)]
+
+
+@given(st.builds(FileInfo, text, st.booleans(), st.none() | st.integers(0, 2**60)))
+def test_a_file_survives_its_json_form(info: FileInfo) -> None:
+    """A file of a run that is written as JSON and read back is the same, sizes of 64 bits included."""
+    assert FileInfo.from_json(json.loads(json.dumps(info.to_json()))) == info

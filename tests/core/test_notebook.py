@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from nbclient import NotebookClient
 
 from conftest import RunPython
-from steno.entities import Metric, ParamValue, Run, RunData, RunInfo, RunStatus
+from steno.entities import Metric, ParamValue, Run, RunData, RunInfo, StatusName
 from steno.notebook.card import Best, Card, card_html, card_text, many_html, many_text
 
 OPENS = """
@@ -390,7 +390,7 @@ def test_an_ipython_terminal_shows_one_line(run_python: RunPython) -> None:
 # -- the card itself
 
 
-def run_of(name: str, *, status: RunStatus = "FINISHED", error: str = "", **metrics: float) -> Run:
+def run_of(name: str, *, status: StatusName = "FINISHED", error: str = "", **metrics: float) -> Run:
     """A run that took 0.12 s."""
     latest = {key: Metric(key, value, 0) for key, value in metrics.items()}
     tags = {"estimator_name": "Forest", **({"steno.error": error} if error else {})}

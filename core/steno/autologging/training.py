@@ -13,7 +13,7 @@ from steno.errors import IntegrationError
 if TYPE_CHECKING:
     from steno.autologging.record import RunRecord
     from steno.autologging.served import Served
-    from steno.entities import RunStatus
+    from steno.entities import StatusName
     from steno.plugin import Seam
 
 __all__ = ["Training"]
@@ -140,7 +140,7 @@ class Training:
         self.live = False
         if self._process != os.getpid():  # a child forked in the middle of it; the parent records it
             return
-        status: RunStatus = "KILLED"  # until the plugin's code is through: Ctrl-C may land in it
+        status: StatusName = "KILLED"  # until the plugin's code is through: Ctrl-C may land in it
         try:
             self._run_after(result)
             status = "FINISHED"
@@ -191,7 +191,7 @@ class Training:
             with self._handle.step(self._step("after")):
                 generator.close()
 
-    def _end(self, status: RunStatus, error: BaseException | None) -> None:
+    def _end(self, status: StatusName, error: BaseException | None) -> None:
         self._ended = True
         record = self._record
         if record is None and not self._skipped:
@@ -207,7 +207,7 @@ class Training:
                 self._service.sweep()
 
 
-def _status_of(error: BaseException) -> RunStatus:
+def _status_of(error: BaseException) -> StatusName:
     """Ctrl-C and its kin kill a run, `sys.exit(0)` ends it well, everything else is a failure."""
     if isinstance(error, SystemExit):
         return "FINISHED" if error.code in (None, 0) else "FAILED"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, TextIO, cast
 
 from steno.display import printable
-from steno.entities import RunStatus
+from steno.entities import StatusName
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -147,7 +147,7 @@ def indented(content: RenderableType, by: int = 2) -> RenderableType:
     return Padding(content, (0, 0, 0, by), expand=False)
 
 
-def status_text(status: RunStatus, *, word: bool = True) -> Text:
+def status_text(status: StatusName, *, word: bool = True) -> Text:
     """A run's status as a mark, which differs in shape too, and its name."""
     mark, style = _STATUS[status]
     return styled((mark, style), f" {status.lower()}" if word else "")

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from steno.entities.dataset import Dataset, DatasetInput
 from steno.entities.entity import Entity
-from steno.entities.experiment import DEFAULT_EXPERIMENT_ID, Experiment, LifecycleStage, ViewType
+from steno.entities.experiment import DEFAULT_EXPERIMENT_ID, Experiment
+from steno.entities.file_info import FileInfo
 from steno.entities.json import json_number, number_from_json
 from steno.entities.metric import Metric
-from steno.entities.model import LoggedModel, ModelInput, ModelOutput
+from steno.entities.model import LoggedModel, LoggedModelInput, LoggedModelOutput, ModelInput, ModelOutput
 from steno.entities.page import Page
 from steno.entities.param import Param, ParamKind, ParamValue
-from steno.entities.run import Run, RunData, RunInfo, RunInputs, RunOutputs, RunStatus
+from steno.entities.run import Run, RunData, RunInfo, RunInputs, RunOutputs
+from steno.entities.stage import LifecycleStage, StageName, ViewType
+from steno.entities.status import LoggedModelStatus, RunStatus, StatusName
 from steno.entities.tag import ExperimentTag, InputTag, RunTag
 
 __all__ = [
@@ -25,9 +28,13 @@ __all__ = [
     "Entity",
     "Experiment",
     "ExperimentTag",
+    "FileInfo",
     "InputTag",
     "LifecycleStage",
     "LoggedModel",
+    "LoggedModelInput",
+    "LoggedModelOutput",
+    "LoggedModelStatus",
     "Metric",
     "ModelInput",
     "ModelOutput",
@@ -42,6 +49,8 @@ __all__ = [
     "RunOutputs",
     "RunStatus",
     "RunTag",
+    "StageName",
+    "StatusName",
     "ViewType",
     "json_number",
     "number_from_json",

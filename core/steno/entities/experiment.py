@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Self
 
 from steno.entities.entity import Entity
 from steno.entities.json import Json, from_pairs, optional_int, pairs
+from steno.entities.stage import StageName
 
-__all__ = ["DEFAULT_EXPERIMENT_ID", "Experiment", "LifecycleStage", "ViewType"]
+__all__ = ["DEFAULT_EXPERIMENT_ID", "Experiment"]
 
 DEFAULT_EXPERIMENT_ID = "0"
-
-LifecycleStage = Literal["active", "deleted"]
-
-
-class ViewType:
-    """Which life-cycle stages a search returns. Values are MLflow's."""
-
-    ACTIVE_ONLY = 1
-    DELETED_ONLY = 2
-    ALL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +22,7 @@ class Experiment(Entity):
     experiment_id: str
     name: str
     artifact_location: str = ""
-    lifecycle_stage: LifecycleStage = "active"
+    lifecycle_stage: StageName = "active"
     tags: Mapping[str, str] = field(default_factory=dict)
     creation_time: int | None = None
     last_update_time: int | None = None

@@ -9,7 +9,7 @@ from typing import Literal, Self
 from steno.entities.entity import Entity
 from steno.entities.json import Json, from_pairs, pairs
 
-__all__ = ["LoggedModel", "ModelInput", "ModelOutput"]
+__all__ = ["LoggedModel", "LoggedModelInput", "LoggedModelOutput", "ModelInput", "ModelOutput"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,12 @@ class ModelOutput(Entity):
 
     model_id: str
     step: int = 0
+
+
+LoggedModelInput = ModelInput
+"""MLflow's name."""
+LoggedModelOutput = ModelOutput
+"""MLflow's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,11 @@ class LoggedModel(Entity):
     status: Literal["PENDING", "READY", "FAILED"] = "READY"
     model_type: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def model_uri(self) -> str:
+        """What any `load_model` takes."""
+        return f"models:/{self.model_id}"
 
     def to_json(self) -> Json:
         """MLflow's `LoggedModel` message."""

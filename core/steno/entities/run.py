@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from steno.entities.dataset import DatasetInput
 from steno.entities.entity import Entity
-from steno.entities.experiment import LifecycleStage
 from steno.entities.json import Json, from_pairs, optional_int, pairs
 from steno.entities.metric import Metric
 from steno.entities.model import ModelInput, ModelOutput
 from steno.entities.param import Param, ParamValue
+from steno.entities.stage import StageName
+from steno.entities.status import StatusName
 
-__all__ = ["Run", "RunData", "RunInfo", "RunInputs", "RunOutputs", "RunStatus"]
-
-RunStatus = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
+__all__ = ["Run", "RunData", "RunInfo", "RunInputs", "RunOutputs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +26,11 @@ class RunInfo(Entity):
     run_name: str
     experiment_id: str
     user_id: str = ""
-    status: RunStatus = "RUNNING"
+    status: StatusName = "RUNNING"
     start_time: int = 0
     end_time: int | None = None
     artifact_uri: str = ""
-    lifecycle_stage: LifecycleStage = "active"
+    lifecycle_stage: StageName = "active"
 
     @property
     def run_uuid(self) -> str:

@@ -16,7 +16,6 @@ from steno.entities import (
     Dataset,
     DatasetInput,
     Experiment,
-    LifecycleStage,
     LoggedModel,
     Metric,
     ModelOutput,
@@ -27,6 +26,7 @@ from steno.entities import (
     RunInfo,
     RunInputs,
     RunOutputs,
+    StageName,
     ViewType,
 )
 from steno.errors import AlreadyExistsError, NotFoundError, shown
@@ -255,7 +255,7 @@ class MemoryStore(Store):
             self._experiments[experiment_id] = replace(
                 before,
                 name=name,
-                lifecycle_stage=cast("LifecycleStage", stage),
+                lifecycle_stage=cast("StageName", stage),
                 tags={key: storable(value) for key, value in merged.items() if value is not None},
                 last_update_time=now(),
             )

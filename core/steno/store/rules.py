@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast, get_args
 
-from steno.entities import LifecycleStage, ParamKind, ParamValue, RunStatus, ViewType
+from steno.entities import ParamKind, ParamValue, StageName, StatusName, ViewType
 from steno.errors import InvalidInputError, NotFoundError, shown
 from steno.store.base import Rejection
 from steno.store.records import (
@@ -47,12 +47,12 @@ __all__ = [
 ]
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
-STATUSES: dict[RunStatus, int] = {"RUNNING": 1, "SCHEDULED": 2, "FINISHED": 3, "FAILED": 4, "KILLED": 5}
+STATUSES: dict[StatusName, int] = {"RUNNING": 1, "SCHEDULED": 2, "FINISHED": 3, "FAILED": 4, "KILLED": 5}
 """Number of each status, the ones MLflow's protobuf gives them."""
-FINISHED: frozenset[RunStatus] = frozenset({"FINISHED", "FAILED", "KILLED"})
+FINISHED: frozenset[StatusName] = frozenset({"FINISHED", "FAILED", "KILLED"})
 
 
-STAGES: tuple[LifecycleStage, ...] = ("active", "deleted")
+STAGES: tuple[StageName, ...] = ("active", "deleted")
 MODEL_STATUSES = ("PENDING", "READY", "FAILED")
 _KINDS = frozenset(get_args(ParamKind))
 

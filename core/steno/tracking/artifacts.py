@@ -8,11 +8,10 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from steno.entities import Entity
+from steno.entities import FileInfo
 from steno.errors import InvalidInputError, NotFoundError, StoreError, shown
 from steno.store.opening import asked_plugins
 from steno.tracking import hooks
@@ -22,21 +21,6 @@ __all__ = ["ArtifactFolder", "FileInfo", "local_path"]
 
 _HIDDEN = ".steno-writing-"
 _LONGEST_NAME = 255
-
-
-@dataclass(frozen=True, slots=True)
-class FileInfo(Entity):
-    """One file or folder of a run.
-
-    Attributes:
-        path: relative to the run's artifacts, with "/".
-        is_dir: whether it is a folder.
-        file_size: bytes; None for a folder.
-    """
-
-    path: str
-    is_dir: bool
-    file_size: int | None = None
 
 
 def local_path(uri: str) -> Path:

@@ -8,7 +8,7 @@ import sys
 import traceback
 from typing import get_args
 
-from steno.entities import RunStatus
+from steno.entities import StatusName
 from steno.errors import InvalidInputError, shown
 
 __all__ = ["ERROR_TAG", "end_by_ctrl_c", "error_tag", "left_open", "status_of", "terminal_status"]
@@ -17,7 +17,7 @@ ERROR_TAG = "steno.error"
 _LONGEST_TRACE = 64_000
 
 
-def status_of(error: BaseException | None) -> RunStatus:
+def status_of(error: BaseException | None) -> StatusName:
     """The status of a run whose block was left by `error`.
 
     Ctrl-C and its kin kill a run, `sys.exit(0)` ends it well, every other exception is a failure.
@@ -29,7 +29,7 @@ def status_of(error: BaseException | None) -> RunStatus:
     return "FAILED" if isinstance(error, Exception) else "KILLED"
 
 
-def left_open() -> tuple[RunStatus, BaseException | None]:
+def left_open() -> tuple[StatusName, BaseException | None]:
     """Status and error of a run that nobody ended, when the program ends.
 
     An uncaught exception is remembered by the interpreter (`sys.last_exc`, before Python 3.12 `sys.last_value`). In
@@ -74,14 +74,14 @@ def error_tag(error: BaseException) -> str:
     return json.dumps({"type": type(error).__qualname__, "message": message, "traceback": trace})
 
 
-def terminal_status(status: object) -> RunStatus:
+def terminal_status(status: object) -> StatusName:
     """A status as text.
 
     Raises:
         InvalidInputError: none of MLflow's five.
     """
     found = str(status).upper() if isinstance(status, str) else None
-    for known in get_args(RunStatus):
+    for known in get_args(StatusName):
         if found == known:
             return known  # type: ignore[no-any-return]  # one of the literals
     raise InvalidInputError(f"status is {shown(status)}, accepted are FINISHED, FAILED, KILLED, RUNNING and SCHEDULED")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from steno.clock import CLOCK, now
-from steno.entities import Dataset, LoggedModel, Metric, Param, ParamValue, RunInfo, RunStatus, RunTag
+from steno.entities import Dataset, LoggedModel, Metric, Param, ParamValue, RunInfo, RunTag, StatusName
 from steno.errors import InvalidInputError, shown
 from steno.store.records import (
     Curve,
@@ -86,7 +86,7 @@ class OpenRun:
         self._on_end = on_end
         self._named = named
         self._end_time = info.end_time
-        self._status: RunStatus = info.status
+        self._status: StatusName = info.status
 
     def __repr__(self) -> str:
         return f"<OpenRun {self.name!r} {self.run_id} {self._status}>"

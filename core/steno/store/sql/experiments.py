@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from steno.clock import now
-from steno.entities import Experiment, LifecycleStage, Page, ViewType
+from steno.entities import Experiment, Page, StageName, ViewType
 from steno.errors import AlreadyExistsError, shown
 from steno.store import rules
 from steno.store.meaning import experiment_matches, experiment_sort_key
@@ -158,7 +158,7 @@ def _read(connection: sa.Connection, places: Places, where: Sequence[sa.ColumnEl
     rows = connection.execute(sa.select(experiment).where(*where).order_by(experiment.c.id)).all()
     tags: dict[int, dict[str, str]] = {row.id: {} for row in rows}
     tags_of(connection, experiment_tag, list(tags), tags)
-    stages: dict[bool, LifecycleStage] = {True: "active", False: "deleted"}
+    stages: dict[bool, StageName] = {True: "active", False: "deleted"}
     return [
         Experiment(
             str(row.id),

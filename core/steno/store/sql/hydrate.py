@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from steno.entities import (
     Dataset,
     DatasetInput,
-    LifecycleStage,
     Metric,
     ModelOutput,
     ParamKind,
@@ -21,6 +20,7 @@ from steno.entities import (
     RunInfo,
     RunInputs,
     RunOutputs,
+    StageName,
 )
 from steno.store.places import Places
 from steno.store.rules import STATUSES
@@ -61,7 +61,7 @@ def runs(connection: sa.Connection, ids: Sequence[int], places: Places) -> list[
 
 
 def _run(row: Any, inside: Contents, places: Places) -> Run:
-    stage: LifecycleStage = "active" if row.deleted_at is None and row.experiment_deleted_at is None else "deleted"
+    stage: StageName = "active" if row.deleted_at is None and row.experiment_deleted_at is None else "deleted"
     info = RunInfo(
         row.uuid,
         row.name,
