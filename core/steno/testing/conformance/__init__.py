@@ -6,10 +6,12 @@ from typing import Any
 
 from steno.errors import InvalidInputError
 from steno.testing.conformance.arrival import Arrival
+from steno.testing.conformance.contract import Contract
 from steno.testing.conformance.copies import Copies
 from steno.testing.conformance.faults import Faults
 from steno.testing.conformance.objects import Objects
 from steno.testing.conformance.row import INSTALLERS, rows_of
+from steno.testing.conformance.runs import Runs
 from steno.testing.conformance.strangers import Strangers
 from steno.testing.conformance.surroundings import Surroundings
 from steno.testing.conformance.undoing import Undoing
@@ -17,7 +19,7 @@ from steno.testing.conformance.undoing import Undoing
 __all__ = ["Conformance"]
 
 
-class Conformance(Arrival, Undoing, Strangers, Objects, Copies, Surroundings, Faults):
+class Conformance(Arrival, Undoing, Strangers, Objects, Copies, Surroundings, Faults, Runs, Contract):
     """Whether a plugin leaves its users' programs as they are, and records what they train.
 
     Subclass it in a test file, name the integration and write one tiny training::
