@@ -32,6 +32,7 @@ class Scopes:
     def __init__(self) -> None:
         self._stack: ContextVar[tuple[_Entry, ...]] = ContextVar("steno_stack", default=())
         self._training: ContextVar[OpenRun | None] = ContextVar("steno_training", default=None)
+        self._last: ContextVar[OpenRun | None] = ContextVar("steno_last", default=None)
         self._thread = threading.local()
         self._everywhere: tuple[_Entry, ...] = ()
         self._lock = threading.RLock()
@@ -46,6 +47,7 @@ class Scopes:
         self._stack.set((*_live(self._stack.get()), entry))
         with self._lock:
             self._everywhere = (*_live(self._everywhere), entry)
+        self._note(run)
 
     def active(self) -> OpenRun | None:
         """The active run of this scope, else the process's current one."""
@@ -79,10 +81,20 @@ class Scopes:
         """Note the run of the last training of this scope."""
         self._training.set(run)
         self._thread.training = run
+        self._note(run)
+
+    def _note(self, run: OpenRun) -> None:
+        self._last.set(run)
+        self._thread.last = run
 
     def last_training(self) -> OpenRun | None:
         """The run of the last training of this scope; in a notebook also of an earlier cell."""
         run: OpenRun | None = self._training.get() or getattr(self._thread, "training", None)
+        return run
+
+    def last(self) -> OpenRun | None:
+        """The run that this scope started or trained into last; in a notebook also in an earlier cell."""
+        run: OpenRun | None = self._last.get() or getattr(self._thread, "last", None)
         return run
 
 

@@ -320,8 +320,8 @@ class Session:
         return self.scopes.last_training()
 
     def latest(self) -> OpenRun | None:
-        """The run that was active last: of this scope, of its last training, or opened last in this process."""
-        return self.scopes.active() or self.scopes.last_training() or self._latest
+        """The run that was active last: of this scope, started by hand or by a training, or opened last anywhere."""
+        return self.scopes.active() or self.scopes.last() or self._latest
 
     def note_training(self, run: OpenRun) -> None:
         """A training writes into this run: `log_*` calls that follow without an active run belong to it."""

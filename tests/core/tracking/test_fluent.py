@@ -413,6 +413,9 @@ def test_logging_after_a_training_joins_its_run() -> None:
     steno.log_metric("mine", 0.5)
     with steno.start_run() as own:
         steno.log_metric("mine", 0.75)
+    last = steno.last_active_run()
+    assert last is not None
+    assert last.info.run_id == own.info.run_id  # the last one, whoever started it
     assert steno.get_run(trained.info.run_id).data.metrics["mine"] == 0.5
     assert steno.get_run(trained.info.run_id).info.status == "FINISHED"
     assert steno.get_run(own.info.run_id).data.metrics == {"mine": 0.75}

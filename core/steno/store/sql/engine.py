@@ -30,7 +30,8 @@ from steno.store.uri import file_of
 __all__ = ["Engine"]
 
 DEFAULT_WAIT_S = 60.0
-_PRAGMAS = ("synchronous=normal", "cache_size=-65536", "mmap_size=1073741824", "temp_store=memory")
+_READS = ("cache_size=-65536", "mmap_size=1073741824")
+_WRITES = ("cache_size=-8192", "mmap_size=0")  # the process is the user's: its memory does not grow with the store
 _READERS_WAIT_MS = 5000
 _SMALLEST_PAGE = 512
 _ABANDONED: list[sa.Pool] = []  # connections of a parent process: closing one here would end the parent's locks
@@ -111,24 +112,28 @@ class Engine:
             self._writer.release()
 
     def _open(self, timeout_s: float) -> tuple[sa.Engine, sa.Engine]:
-        """The engine, and the same one for writing."""
+        """The engine for reading and the one for writing."""
         opened = self._opened
         if opened is not None:
             return opened
         with self._lock:
             if self._opened is None:
-                engine = self._create()
-                _prepare(engine, str(self), time.monotonic() + timeout_s)
-                self._opened = engine, engine.execution_options(until=lambda: self._until)
+                readers, writers = self._create()
+                _prepare(writers, str(self), time.monotonic() + timeout_s)
+                self._opened = readers, writers.execution_options(until=lambda: self._until)
             return self._opened
 
-    def _create(self) -> sa.Engine:
+    def _create(self) -> tuple[sa.Engine, sa.Engine]:
         if self.path is None:
-            return sa.create_engine(self.url, pool_pre_ping=True)
+            engine = sa.create_engine(self.url, pool_pre_ping=True)
+            return engine, engine
         _make_private(self.path)
         _check_header(self.path)
+        return self._sqlite(_READS), self._sqlite(_WRITES)
+
+    def _sqlite(self, pragmas: tuple[str, ...]) -> sa.Engine:
         engine = sa.create_engine(self.url.set(database=str(self.path)), max_overflow=-1)
-        sa.event.listen(engine, "connect", _set_pragmas)
+        sa.event.listen(engine, "connect", functools.partial(_set_pragmas, pragmas))
         sa.event.listen(engine, "begin", _begin)
         return engine
 
@@ -149,14 +154,15 @@ class Engine:
             opened, self._opened = self._opened, None
         if opened is not None:
             with self._told():
-                opened[0].dispose()
+                for engine in opened:
+                    engine.dispose()
 
     def discard(self) -> None:
         """Forget every connection without closing it; for the child after a fork."""
         opened, self._opened = self._opened, None
         self._lock, self._writer = threading.Lock(), threading.Lock()  # another thread may have held them at the fork
         if opened is not None:
-            _ABANDONED.append(opened[0].pool)
+            _ABANDONED.extend(engine.pool for engine in opened)
 
     def __str__(self) -> str:
         return str(self.path) if self.path is not None else self.url.render_as_string(hide_password=True)
@@ -181,14 +187,14 @@ def _check_header(path: Path) -> None:
         raise StoreError(_damaged(str(path), "its first page is not one of SQLite's"))
 
 
-def _set_pragmas(connection: Any, _record: Any) -> None:
+def _set_pragmas(pragmas: tuple[str, ...], connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are ours to begin
     connection.execute(f"pragma busy_timeout={_READERS_WAIT_MS}")
     with closing(connection.execute("pragma journal_mode")) as cursor:
         mode = cursor.fetchone()[0]
     if mode != "wal":
         _until_free(connection, "pragma journal_mode=wal", time.monotonic() + DEFAULT_WAIT_S)
-    for pragma in _PRAGMAS:
+    for pragma in ("synchronous=normal", "temp_store=memory", *pragmas):
         connection.execute(f"pragma {pragma}")
     connection.create_function(LIKE_FUNCTION, 3, _like, deterministic=True)
 

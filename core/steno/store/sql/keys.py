@@ -12,7 +12,7 @@ from steno.store.text import index_key
 
 __all__ = ["NAME", "Keys"]
 
-_REMEMBERED = 200_000
+_REMEMBERED = 50_000
 NAME = sa.func.coalesce(key.c.full_name, key.c.name)
 """The whole name, in SQL."""
 _FIND = Statement(lambda _dialect: sa.select(key.c.id).where(key.c.name == sa.bindparam("name")))

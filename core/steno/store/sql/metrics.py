@@ -27,7 +27,7 @@ SeriesId: TypeAlias = tuple[int, int]
 
 _FEW = 64
 _EXACT_CHART = 100_000  # below this many points a chart is drawn from all of them
-_REMEMBERED = 100_000
+_REMEMBERED = 20_000
 
 
 @dataclass
