@@ -102,12 +102,17 @@ def _quiet(_service: Served, _seam: Seam, _base: type | None) -> Handler:
     return handle
 
 
-def _workers(_service: Served, _seam: Seam, _base: type | None) -> Handler:
+def _workers(service: Served, seam: Seam, _base: type | None) -> Handler:
+    guard = service.guard
+
     def handle(wrapped: Original, _instance: Any, args: Args, kwargs: Kwargs) -> Any:
         __tracebackhide__ = True
         scope = current()
         if scope is None:
-            return wrapped(*args, **kwargs)
+            result = wrapped(*args, **kwargs)
+            with guard.step(f"{seam.name} after"):
+                service.sweep()  # classes that came back from worker processes have had their methods set anew
+            return result
         if args:
             return wrapped(carried(args[0], scope), *args[1:], **kwargs)
         first = parameter_names(wrapped)[:1]
