@@ -6,6 +6,8 @@ import doctest
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.packaging.environments import ROOT, Environment, wheel_of
 
 PAGE = ROOT / "docs/tutorials/write-an-integration.md"
@@ -32,6 +34,7 @@ def follow(environment: Environment, folder: Path) -> None:
             assert doctest.OutputChecker().check_output(content, said, WORDS), said
 
 
+@pytest.mark.timeout(600)
 def test_the_tutorial_leads_to_a_tested_plugin(tmp_path: Path) -> None:
     """Every file and command of the tutorial, in order, in an empty folder: the plugin records, and passes the kit."""
     environment, folder = Environment(tmp_path / "environment"), tmp_path / "slope"

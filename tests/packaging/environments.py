@@ -57,7 +57,7 @@ class Environment:
         (packages / "outside.pth").write_text("".join(f"{path}\n" for path in sorted(outside)), encoding="utf-8")
 
     def run(
-        self, *command: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 280
+        self, *command: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 850
     ) -> subprocess.CompletedProcess[str]:
         """Run a command whose first word is looked up in the environment; its exit code is not checked."""
         path = os.pathsep.join([str(self.scripts), "/usr/bin", "/bin"])
