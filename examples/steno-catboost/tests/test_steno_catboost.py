@@ -21,7 +21,7 @@ class TestCatBoost(Conformance):
     integration = "catboost"
     early_import = "from catboost import train"
     expected_failures = {
-        "hazard_57": "catboost.core cannot be reloaded by itself: its classes call super() by a name that is then another",
+        "hazard_57": "catboost.core cannot be reloaded alone: its classes call super() by a name that is then another",
     }
 
     def fit(self) -> Any:
