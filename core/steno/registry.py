@@ -174,7 +174,8 @@ class Registry:
         """
         owners = self._owners
         for base in cls.__mro__:
-            owner = owners.get(base.__module__.partition(".")[0])
+            home = base.__module__  # text, unless a program made the class by hand
+            owner = owners.get(home.partition(".")[0]) if isinstance(home, str) else None
             if owner is not None:
                 return owner
         return None

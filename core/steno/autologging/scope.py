@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["EVERYTHING", "InProgress", "Off", "Scope", "carried", "current", "put", "rank"]
 
 EVERYTHING = "*"
+_ALL = frozenset({EVERYTHING})
 _RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
 
 
@@ -50,9 +51,10 @@ class Scope:
         closed: whether no training can begin here, whoever asks.
         all_off: whether everything is switched off here.
         inside: the function in which nothing is recorded, where `quiet`.
+        declined: whose training call is in progress and not recorded; "*" is all of them.
     """
 
-    __slots__ = ("all_off", "closed", "inside", "off", "outer", "quiet", "training")
+    __slots__ = ("all_off", "closed", "declined", "inside", "off", "outer", "quiet", "training")
 
     def __init__(
         self,
@@ -62,9 +64,11 @@ class Scope:
         off: frozenset[str] = frozenset(),
         outer: Scope | None = None,
         inside: Any = None,
+        declined: frozenset[str] = frozenset(),
     ) -> None:
         self.training = training
         self.inside = inside
+        self.declined = declined
         self.quiet = quiet
         self.off = off
         self.outer = outer
@@ -77,6 +81,13 @@ class Scope:
         if training is None or not training.live or self.quiet or self.all_off or name in self.off:
             return None
         return training
+
+    def declining(self, name: str) -> Scope:
+        """The same scope inside a training call of this integration that is not recorded."""
+        declined = _ALL if self.closed else self.declined | {name}
+        return Scope(
+            self.training, quiet=self.quiet, off=self.off, outer=self.outer, inside=self.inside, declined=declined
+        )
 
     def reason(self, name: str) -> str:
         """Why this integration begins no training here, where no other training is in progress."""
@@ -112,7 +123,8 @@ class Off(ContextDecorator):
             put(Scope(off=self._names))
         else:
             off = before.off | self._names
-            put(Scope(before.training, quiet=before.quiet, off=off, outer=before, inside=before.inside))
+            found, inside, declined = before.training, before.inside, before.declined
+            put(Scope(found, quiet=before.quiet, off=off, outer=before, inside=inside, declined=declined))
         return self
 
     def __exit__(self, *fault: object) -> None:
@@ -124,7 +136,7 @@ def quieted(scope: Scope | None, function: Any) -> Scope:
     """The same scope, with nothing recorded inside `function`."""
     if scope is None:
         return Scope(quiet=True, inside=function)
-    return Scope(scope.training, quiet=True, off=scope.off, inside=function)
+    return Scope(scope.training, quiet=True, off=scope.off, inside=function, declined=scope.declined)
 
 
 class _Carried:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from steno.autologging.provenance import UNKNOWN, callers_name
 from steno.autologging.recording import Call, Handle, parameter_names
-from steno.autologging.scope import carried, current, put, quieted
+from steno.autologging.scope import EVERYTHING, Scope, carried, current, put, quieted
 from steno.autologging.suspended import Suspended, is_suspended
 from steno.autologging.training import Training
 
@@ -47,11 +47,10 @@ def _train(service: Served, seam: Seam, base: type | None) -> Handler:
             return wrapped(*args, **kwargs)  # a mixin's method, in a class of somebody else's
         before = current()
         if before is not None and (before.closed or name in before.off):
-            if before.training is None:
-                tally.declined(before.reason(name))
-            else:
+            if before.training is not None:
                 tally.inside(before.training.account)
-            return wrapped(*args, **kwargs)
+                return wrapped(*args, **kwargs)
+            return _declined(service, before, wrapped, args, kwargs)
         if instance is not None and not service.answers_for(instance):
             return wrapped(*args, **kwargs)
         with Training(service, seam) as training:
@@ -63,6 +62,21 @@ def _train(service: Served, seam: Seam, base: type | None) -> Handler:
         return result
 
     return handle
+
+
+def _declined(service: Served, before: Scope, wrapped: Original, args: Args, kwargs: Kwargs) -> Any:
+    """A training call that is not recorded; what trains inside it is a part of it, and is not recorded either."""
+    __tracebackhide__ = True
+    name, reason = service.name, before.reason(service.name)
+    if name in before.declined or EVERYTHING in before.declined:
+        service.tally.inside(f"part of a call that is not recorded: {reason}")
+        return wrapped(*args, **kwargs)
+    service.tally.declined(reason)
+    put(before.declining(name))
+    try:
+        return wrapped(*args, **kwargs)
+    finally:
+        put(before)
 
 
 def _observe(service: Served, seam: Seam, _base: type | None) -> Handler:

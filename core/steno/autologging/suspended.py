@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Coroutine, Generator
 from inspect import CO_COROUTINE, CO_GENERATOR
 from types import CoroutineType, GeneratorType
@@ -32,6 +33,7 @@ class Suspended(Generator[Any, Any, Any], Coroutine[Any, Any, Any]):
     def __init__(self, training: Training, inner: Any) -> None:
         self._training = training
         self._inner = inner
+        weakref.finalize(self, training.stop).atexit = False  # nobody consumes it any more, which is as good as closing
 
     def send(self, value: Any) -> Any:
         """Run to the next yield or await."""

@@ -171,7 +171,7 @@ class Training:
     def stop(self) -> None:
         """The training was given up by whoever consumes it; its run is finished with what there is."""
         self.live = False
-        if not self._ended:
+        if not self._ended and self._process == os.getpid():
             self._close_generator()
             self._end("FINISHED", None)
 

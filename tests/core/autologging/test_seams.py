@@ -448,6 +448,16 @@ def test_a_generator_that_is_closed_is_finished_and_one_that_raises_failed(toy: 
     assert [(run.info.status, run.data.metrics["loss"]) for run in toy.runs()] == [("FINISHED", 1.0), ("FAILED", 1.0)]
 
 
+def test_a_generator_that_nobody_consumes_any_more_is_finished(toy: Any, later: Any) -> None:
+    """Dropped in its middle, a generator's run ends with what there is, as if it had been closed."""
+    training = later.epochs(X, 3)
+    next(training)
+    del training
+    gc.collect()
+    (run,) = toy.runs()
+    assert (run.info.status, run.data.metrics["loss"]) == ("FINISHED", 1.0)
+
+
 def test_an_async_training_ends_when_it_has_been_awaited(toy: Any, later: Any) -> None:
     """Trainings awaited at the same time are runs of their own, each with its own values and end."""
 

@@ -16,6 +16,17 @@ from steno.errors import StenoWarning
 from steno.tracking.session import session
 
 X = [[1.0], [2.0], [3.0]]
+TUNER = """
+from steno.plugin import Integration, hookimpl, train
+class Other(Integration):
+    name = "otherfw"
+    @train("otherfw:tune")
+    def tune(self, call):
+        yield
+@hookimpl
+def steno_integrations(register):
+    register(Other())
+"""
 
 
 def counts(name: str = "toyfw") -> tuple[int, int, int, int]:
@@ -48,10 +59,32 @@ def test_off_for_a_block(toy: Any, core: Any, names: tuple[str, ...], reason: st
         core.Model().fit(X)
         core.train({"depth": 1}, X)
     assert toy.runs() == []
-    assert counts() == (3, 0, 3, 0), "the fit that `train` makes is not inside a training: there is none"
-    assert last_skip() == reason
+    assert counts() == (2, 0, 2, 1), "the fit that `train` makes is a part of it"
+    row = control.status()["toyfw"]
+    assert (row.last_skip, row.last_inner) == (reason, f"part of a call that is not recorded: {reason}")
     core.Model().fit(X)
-    assert (counts(), last_skip()) == ((4, 1, 3, 0), reason)
+    assert (counts(), last_skip()) == ((3, 1, 2, 1), reason)
+
+
+def test_another_integration_records_inside_what_is_off(toy: Any) -> None:
+    """With the outer framework off by name, what the inner one trains is a training of its own."""
+    toy.write("otherfw.py", "import toyfw.core\ndef tune(X):\n    return toyfw.core.Model().fit(X)\n")
+    toy.plugin(TUNER, "otherfw")
+    control.autolog(log_models=False)
+    other: Any = importlib.import_module("otherfw")
+    with control.off("otherfw"):
+        other.tune(X)
+    assert (counts("otherfw"), counts()) == ((1, 0, 1, 0), (1, 1, 0, 0))
+    with control.off():
+        other.tune(X)
+    assert (counts("otherfw"), counts()) == ((2, 0, 2, 0), (1, 1, 0, 1))
+
+
+def test_a_class_without_a_module(toy: Any, core: Any) -> None:
+    """A class that a program made by hand, with no module to its name, trains and is recorded."""
+    made = type("Made", (core.Model,), {"__module__": None})
+    assert made().fit(X).mean_ == 2.0
+    assert counts() == (1, 1, 0, 0)
 
 
 def test_inside_a_quiet_function(toy: Any, core: Any) -> None:
@@ -85,20 +118,7 @@ def test_inside_another_integrations_training(toy: Any) -> None:
         "otherfw.py",
         "import toyfw.core\ndef tune(X, error=None):\n    return toyfw.core.Model().fit(X)\n",
     )
-    toy.plugin(
-        """
-        from steno.plugin import Integration, hookimpl, train
-        class Other(Integration):
-            name = "otherfw"
-            @train("otherfw:tune")
-            def tune(self, call):
-                yield
-        @hookimpl
-        def steno_integrations(register):
-            register(Other())
-        """,
-        "otherfw",
-    )
+    toy.plugin(TUNER, "otherfw")
     control.autolog(log_models=False)
     importlib.import_module("otherfw").tune(X)
     assert (counts("otherfw"), counts()) == ((1, 1, 0, 0), (0, 0, 0, 1))
