@@ -145,12 +145,12 @@ CREATE TABLE run_dataset (
 	id INTEGER NOT NULL, 
 	run_id INTEGER NOT NULL, 
 	dataset_id INTEGER NOT NULL, 
-	context TEXT, 
+	context VARCHAR(255) NOT NULL, 
 	tags TEXT NOT NULL, 
 	PRIMARY KEY (id)
 );
 
-CREATE UNIQUE INDEX ix_run_dataset ON run_dataset (run_id, dataset_id);
+CREATE UNIQUE INDEX ix_run_dataset ON run_dataset (run_id, dataset_id, context);
 
 CREATE TABLE schema_version (
 	version INTEGER NOT NULL

@@ -63,7 +63,7 @@ class _Run:
     series: dict[str, list[Metric]] = field(default_factory=dict)
     params: dict[str, ParamValue] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
-    datasets: dict[tuple[str, str], DatasetInput] = field(default_factory=dict)
+    datasets: dict[tuple[str, str, str], DatasetInput] = field(default_factory=dict)
     models: dict[str, ModelOutput] = field(default_factory=dict)
 
 
@@ -396,6 +396,7 @@ def _add_dataset(run: _Run, record: DatasetUsed) -> None:
         *(storable(text) for text in texts),
         *(None if text is None else storable(text) for text in optional),
     )
-    kept = run.datasets.get((name, digest), DatasetInput(new))
     tags = {storable(key): storable(value) for key, value in record.tags.items()}
-    run.datasets[name, digest] = replace(kept, tags={**kept.tags, **tags})
+    place = name, digest, rules.context(tags)
+    kept = run.datasets.get(place, DatasetInput(new))
+    run.datasets[place] = replace(kept, tags={**kept.tags, **tags})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast, get_args
 
 from steno.entities import ParamKind, ParamValue, StageName, StatusName, ViewType
@@ -32,6 +33,7 @@ __all__ = [
     "checked_stage",
     "checked_view",
     "conflict",
+    "context",
     "experiment_number",
     "is_int64",
     "no_experiment",
@@ -55,6 +57,7 @@ FINISHED: frozenset[StatusName] = frozenset({"FINISHED", "FAILED", "KILLED"})
 STAGES: tuple[StageName, ...] = ("active", "deleted")
 MODEL_STATUSES = ("PENDING", "READY", "FAILED")
 _KINDS = frozenset(get_args(ParamKind))
+_LONGEST_CONTEXT = 255
 
 
 def is_int64(value: object) -> bool:
@@ -65,6 +68,11 @@ def is_int64(value: object) -> bool:
 def rank(step: int, timestamp: int, value: float) -> tuple[int, int, bool, float]:
     """What the latest point of a metric is the greatest of: NaN ranks below every number, equals go to the later."""
     return (step, timestamp, True, value) if value == value else (step, timestamp, False, 0.0)
+
+
+def context(tags: Mapping[str, str]) -> str:
+    """What a run used a dataset for, which with the dataset makes one input: train, eval, ..; "" if nobody said."""
+    return tags.get("mlflow.data.context", "")[:_LONGEST_CONTEXT]
 
 
 def param_number(value: ParamValue) -> float | None:

@@ -275,15 +275,16 @@ def test_the_latest_value_is_the_greatest(store: Store) -> None:
 
 
 def test_a_dataset_used_twice_is_one_input(store: Store) -> None:
-    """The same name and digest in a run is one input with the tags of both; another digest is another input."""
+    """The same data in the same context is one input with the tags of both; another digest or context is another."""
     store.apply([created(), used("X", "1", {CONTEXT: "train"}), used("X", "2", {})])
-    store.apply(
-        [used("X", "1", {"more": "x"}), created("other"), DatasetUsed("other", "X", "1", "s3", "{}", None, None)]
-    )
+    again = used("X", "1", {CONTEXT: "train", "more": "x"})
+    other = DatasetUsed("other", "X", "1", "s3", "{}", None, None)
+    store.apply([again, created("other"), other, used("X", "1", {CONTEXT: "eval"})])
     inputs = store.get_run("r").inputs.dataset_inputs
     assert [(item.dataset.digest, dict(item.tags)) for item in inputs] == [
         ("1", {CONTEXT: "train", "more": "x"}),
         ("2", {}),
+        ("1", {CONTEXT: "eval"}),
     ]
     assert store.get_run("other").inputs.dataset_inputs[0].dataset.source_type == "s3"
 

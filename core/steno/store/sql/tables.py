@@ -173,9 +173,9 @@ run_dataset = sa.Table(
     Column("id", Int, primary_key=True),
     Column("run_id", Int, nullable=False),
     Column("dataset_id", Int, nullable=False),
-    Column("context", sa.Text()),  # of the tags, the one that searches ask for
+    Column("context", sa.String(255), nullable=False),  # of the tags, the one that searches ask for; "" where it lacks
     Column("tags", sa.Text(), nullable=False),  # JSON
-    sa.Index("ix_run_dataset", "run_id", "dataset_id", unique=True),
+    sa.Index("ix_run_dataset", "run_id", "dataset_id", "context", unique=True),
 )
 
 logged_model = sa.Table(
