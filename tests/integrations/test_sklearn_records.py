@@ -313,7 +313,7 @@ def test_learning_curves_that_the_model_keeps_are_recorded() -> None:
     X, y = load_iris(return_X_y=True)
     boosted = GradientBoostingClassifier(n_estimators=6, random_state=0).fit(X, y)
     run = _last_run()
-    points = steno.Client().get_metric_history(run.info.run_id, "train_score")
+    points = steno.Client().get_metric_history(run.info.run_id, "train_loss")  # scikit-learn's train_score_ is the loss
     assert [point.value for point in points] == boosted.train_score_.tolist()
     assert [point.step for point in points] == list(range(6))
 

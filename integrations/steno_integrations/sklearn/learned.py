@@ -23,12 +23,12 @@ _FIGURES = (
 )
 _CURVES = (
     ("loss_curve_", "loss"),
-    ("train_score_", "train_score"),
     ("validation_score_", "validation_score"),
     ("validation_scores_", "validation_score"),
     ("oob_scores_", "oob_score"),
 )
 _NOISE = -1
+_LOSSES = "sklearn.ensemble._gb"  # there `train_score_` is the loss, elsewhere a score
 
 
 def figures(estimator: Any) -> dict[str, float]:
@@ -54,8 +54,13 @@ def curves(estimator: Any) -> dict[str, Sequence[float]]:
     """Values per iteration, by name."""
     learned = getattr(behind(estimator), "__dict__", {})
     found: dict[str, Sequence[float]] = {}
-    for attribute, name in _CURVES:
+    for attribute, name in (*_CURVES, ("train_score_", _name_of_train_score(behind(estimator)))):
         values = learned.get(attribute)
         if isinstance(values, (list, np.ndarray)) and len(values) and np.ndim(values) == 1:
             found[name] = [float(value) for value in values]
     return found
+
+
+def _name_of_train_score(estimator: Any) -> str:
+    """What `train_score_` holds: gradient boosting keeps its loss under that name, histogram boosting a score."""
+    return "train_loss" if any(base.__module__ == _LOSSES for base in type(estimator).__mro__) else "train_score"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -142,6 +144,13 @@ class Loop:
         return named
 
 
+def _renew_lock(kept: weakref.ref[Loops]) -> None:
+    """In a forked child the lock may be held by a thread that is not there."""
+    loops = kept()
+    if loops is not None:
+        loops._lock = threading.Lock()
+
+
 class Loops:
     """All loops of the process. Thread-safe; a loop is forgotten when xgboost lets go of its container."""
 
@@ -150,6 +159,8 @@ class Loops:
         self._loops: dict[int, Loop] = {}
         self._loops_of_run: OrderedDict[str, int] = OrderedDict()
         self._owners: set[str] = set()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=partial(_renew_lock, weakref.ref(self)))
 
     def get(self, container: Any) -> Loop | None:
         """The loop of a container, if it began under our eyes."""
