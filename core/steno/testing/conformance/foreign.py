@@ -48,6 +48,7 @@ class Swap:
         """Give the function back the code that it had before."""
         self._function.__code__ = self._original.__code__
         self._function.__globals__.pop(self._name, None)
+        del self._original  # it keeps alive what it had found: somebody's code that may be gone by now
 
 
 class Cover:

@@ -53,6 +53,13 @@ class Hit:
             return getattr(copy.deepcopy(self.instance), self.name)  # type: ignore[no-any-return]
         return getattr(self.instance, self.name)  # type: ignore[no-any-return]
 
+    def of(self, model: Any) -> Callable[..., Any]:
+        """The function as a user reaches it from a fitted model, where it is a method of such."""
+        if isinstance(self.instance, type(model)) and not isinstance(model, type):
+            bound: Callable[..., Any] = getattr(model, self.name)
+            return bound
+        return self.function()
+
     def again(self) -> Any:
         """Make the same call once more."""
         return self.function()(*self.args, **self.kwargs)
