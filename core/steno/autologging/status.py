@@ -54,7 +54,7 @@ def _row(switchboard: Switchboard, plugin: Plugin, blocked: Collection[str]) -> 
     state, why = service.state()
     if state == "off" and (is_blocked(plugin.name, blocked) or service.why.endswith(BLOCKED)):
         state, why = "blocked", f"switched off from outside by {BLOCKED}"
-    elif state in _WANTED and switchboard.inert:
+    elif switchboard.inert and (state in _WANTED or not why):
         state, why = "off", switchboard.inert
     tally, integration = service.tally, service.integration
     declared = {} if integration is None else integration.options_declared

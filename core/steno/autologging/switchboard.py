@@ -196,8 +196,7 @@ class Switchboard:
 
     def wake(self, *, children: bool) -> bool:
         """Whether this process may record; a child of another may if it is told to."""
-        process = sys.modules.get("multiprocessing.process")
-        if not self.inert and process is not None and process.parent_process() is not None:
+        if not self.inert and _is_child():
             self.inert = _CHILD
         if children:
             self.inert = ""
@@ -221,6 +220,14 @@ class Switchboard:
             service.switch_off("reset")
         self.process.provenance.clear()
         put(None)
+
+
+def _is_child() -> bool:
+    """Whether multiprocessing made this process, or is about to: it imports the main module before it says so."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is None:
+        return False
+    return process.parent_process() is not None or getattr(process.current_process(), "_inheriting", False)
 
 
 def blocked_names() -> frozenset[str]:

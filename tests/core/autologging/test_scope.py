@@ -353,6 +353,31 @@ def test_child_processes_are_silent_unless_asked(toy: Any, run_python: Any) -> N
     )
 
 
+TOP = """
+import multiprocessing, sys
+sys.path.insert(0, sys.argv[1])
+import steno
+steno.autolog(log_models=False)
+from toyfw.core import Model
+
+def fit(depth):
+    Model(depth).fit([[1.0]])
+    return steno.status()["toyfw"].why
+
+if __name__ == "__main__":
+    for method in ("spawn", "forkserver"):
+        with multiprocessing.get_context(method).Pool(1) as pool:
+            print(pool.apply(fit, (1,)).partition(":")[0])
+    print(len(steno.search_runs(output_format="list")))
+"""
+
+
+def test_workers_that_import_the_script_are_silent(toy: Any, run_python: Any) -> None:
+    """A worker that runs `steno.autolog()` at the top of the script, as it imports that, records nothing."""
+    done = run_python(TOP, str(toy.site))
+    assert (done.stdout.splitlines(), done.stderr) == (["this is a child process", "this is a child process", "0"], "")
+
+
 def test_nothing_is_left_behind_by_a_training(toy: Any, core: Any) -> None:
     """After a training, failed or not, the scope is what it was."""
     mark = Scope(off=frozenset({"other"}))
