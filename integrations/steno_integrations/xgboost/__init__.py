@@ -94,8 +94,14 @@ class XGBoost(Integration):
     @observe(f"{LOOP}.before_training")
     def before_training(self, call: Call, result: Any) -> None:
         """A loop begins; a model that it continues has rounds already, and its steps go on from there."""
+        from xgboost.core import XGBoostError  # noqa: PLC0415  the framework
+
         model = call.arg("model") if result is None else result
-        self._loops.start(call.self, call.run.run_id, model.num_boosted_rounds())
+        try:
+            rounds = model.num_boosted_rounds()
+        except XGBoostError:
+            return  # params that it refuses; the training is about to say so itself
+        self._loops.start(call.self, call.run.run_id, rounds)
 
     @observe(f"{LOOP}.after_iteration")
     def after_iteration(self, call: Call, _result: Any) -> None:

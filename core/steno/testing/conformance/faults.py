@@ -112,9 +112,15 @@ class Faults(Subject):
         try:
             error = _raised(bench, bench.subject.failing_fit)
         finally:
-            runs = bench.runs()
+            runs, faults = bench.runs(), bench.faults()
             reset()
             below.undo()
+        for fault in faults:
+            bench.fail(
+                f"where the framework failed, {fault.step} of the plugin raised {fault.kind}: {fault.message}",
+                "They would be warned of you before they see what is wrong with their training",
+                f"{bench.look('observe')}\n{fault.traceback}",
+            )
         found = differences(_described(error), _described(plain))
         bench.require(
             not found,
