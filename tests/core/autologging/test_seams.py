@@ -448,9 +448,13 @@ def test_a_generator_that_is_closed_is_finished_and_one_that_raises_failed(toy: 
     assert [(run.info.status, run.data.metrics["loss"]) for run in toy.runs()] == [("FINISHED", 1.0), ("FAILED", 1.0)]
 
 
-def test_a_generator_that_nobody_consumes_any_more_is_finished(toy: Any, later: Any) -> None:
+@pytest.mark.parametrize("installer", ["in place", "attribute"])
+def test_a_generator_that_nobody_consumes_any_more_is_finished(
+    toy: Any, installer: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     """Dropped in its middle, a generator's run ends with what there is, as if it had been closed."""
-    training = later.epochs(X, 3)
+    monkeypatch.setenv("STENO_PATCH", installer)
+    training = request.getfixturevalue("later").epochs(X, 3)
     next(training)
     del training
     gc.collect()
