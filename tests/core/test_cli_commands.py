@@ -322,3 +322,29 @@ def test_a_reader_that_goes_away_is_no_crash(recorded: dict[str, Run]) -> None:
 
     assert done.stdout.startswith("● finished")
     assert done.stderr == ""
+
+
+def test_a_full_disk_is_one_message(recorded: dict[str, Run]) -> None:
+    """Output that cannot be written is said in one line, with exit code 1."""
+    steno_command = f'{sys.executable} -c "from steno.cli.main import main; main()" runs ls >/dev/full'
+
+    done = subprocess.run(steno_command, shell=True, capture_output=True, text=True, check=False)
+
+    message = "steno: No space left on device: is there room where the output goes?\n"
+    assert (done.returncode, done.stderr) == (1, message)
+
+
+def test_our_warnings_are_lines_for_people(tmp_path: Path) -> None:
+    """A warning of ours on the command line is its text alone, without a line of code."""
+    script = "import steno.cli.main as m, steno.autologging.guard as g; m.main(['runs', 'ls'], standalone_mode=False)"
+
+    listed = subprocess.run(
+        [sys.executable, "-W", "always", "-c", f"{script}; g.say('a reason')"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+
+    assert listed.stderr.endswith("steno: a reason\n")
+    assert "StenoWarning" not in listed.stderr

@@ -6,13 +6,15 @@ Exit codes: 0 done, 1 the command failed (one message on stderr), 2 the command 
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
+import warnings
 from typing import Any
 
 import click
 
 import steno
-from steno.errors import StenoError
+from steno.errors import StenoError, StenoWarning
 
 __all__ = ["CommandFailed", "main"]
 
@@ -63,6 +65,18 @@ class _LazyGroup(click.Group):
             return super().invoke(ctx)
         except StenoError as error:
             raise CommandFailed(str(error)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # a reader such as `head` has enough: click ends quietly
+                raise
+            raise CommandFailed(f"{error.strerror or error}: is there room where the output goes?") from error
+
+
+def _say(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    """A warning of ours is one line for people; the line of code that it came from is not theirs."""
+    if issubclass(category, StenoWarning):
+        click.echo(f"steno: {message}", err=True)
+    else:
+        click.echo(warnings.formatwarning(message, category, *place[:2]), err=True, nl=False)
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -73,5 +87,6 @@ def main(store: str | None) -> None:
 
     Start with `steno demo`, or put `import steno; steno.autolog()` at the top of a program that trains.
     """
+    warnings.showwarning = _say
     if store is not None:
         steno.set_tracking_uri(store)
