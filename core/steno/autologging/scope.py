@@ -41,7 +41,7 @@ class InProgress(Protocol):
 
 
 class Scope:
-    """What holds for the code that runs now. Never changed: entering anything makes another.
+    """What holds for the code that runs now. It never changes: entering anything makes another.
 
     Attributes:
         training: the training in progress.
@@ -52,9 +52,10 @@ class Scope:
         all_off: whether everything is switched off here.
         inside: the function in which nothing is recorded, where `quiet`.
         declined: whose training call is in progress and not recorded; "*" is all of them.
+        refusals: what `refusal` has answered.
     """
 
-    __slots__ = ("all_off", "closed", "declined", "inside", "off", "outer", "quiet", "training")
+    __slots__ = ("all_off", "closed", "declined", "inside", "off", "outer", "quiet", "refusals", "training")
 
     def __init__(
         self,
@@ -69,6 +70,7 @@ class Scope:
         self.training = training
         self.inside = inside
         self.declined = declined
+        self.refusals: dict[str, tuple[str, Scope | None]] = {}
         self.quiet = quiet
         self.off = off
         self.outer = outer
@@ -82,15 +84,25 @@ class Scope:
             return None
         return training
 
-    def declining(self, name: str) -> Scope:
-        """The same scope inside a training call of this integration that is not recorded."""
-        declined = _ALL if self.closed else self.declined | {name}
-        return Scope(
-            self.training, quiet=self.quiet, off=self.off, outer=self.outer, inside=self.inside, declined=declined
-        )
+    def refusal(self, name: str) -> tuple[str, Scope | None]:
+        """Why this integration begins no training here, and the scope of what the call does all the same.
 
-    def reason(self, name: str) -> str:
-        """Why this integration begins no training here, where no other training is in progress."""
+        There is no such scope where the call is itself a part of one that is not recorded. Asked at each call, so the
+        answer is kept.
+        """
+        known = self.refusals.get(name)
+        if known is None:
+            known = self.refusals[name] = (self._reason(name), self._refused(name))
+        return known
+
+    def _refused(self, name: str) -> Scope | None:
+        if name in self.declined or EVERYTHING in self.declined:
+            return None
+        declined = _ALL if self.closed else self.declined | {name}
+        same = {"quiet": self.quiet, "off": self.off, "outer": self.outer, "inside": self.inside}
+        return Scope(self.training, **same, declined=declined)
+
+    def _reason(self, name: str) -> str:
         if self.all_off:
             return "switched off here by steno.off()"
         if name in self.off:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from steno.autologging.provenance import UNKNOWN, callers_name
 from steno.autologging.recording import Call, Handle, parameter_names
-from steno.autologging.scope import EVERYTHING, Scope, carried, current, put, quieted
+from steno.autologging.scope import Scope, carried, current, put, quieted
 from steno.autologging.suspended import Suspended, is_suspended
 from steno.autologging.training import Training
 
@@ -67,12 +67,13 @@ def _train(service: Served, seam: Seam, base: type | None) -> Handler:
 def _declined(service: Served, before: Scope, wrapped: Original, args: Args, kwargs: Kwargs) -> Any:
     """A training call that is not recorded; what trains inside it is a part of it, and is not recorded either."""
     __tracebackhide__ = True
-    name, reason = service.name, before.reason(service.name)
-    if name in before.declined or EVERYTHING in before.declined:
+    name = service.name
+    reason, within = before.refusals.get(name) or before.refusal(name)
+    if within is None:
         service.tally.inside(f"part of a call that is not recorded: {reason}")
         return wrapped(*args, **kwargs)
     service.tally.declined(reason)
-    put(before.declining(name))
+    put(within)
     try:
         return wrapped(*args, **kwargs)
     finally:
