@@ -20,9 +20,6 @@ class TestCatBoost(Conformance):
 
     integration = "catboost"
     early_import = "from catboost import train"
-    expected_failures = {
-        "hazard_57": "catboost.core cannot be reloaded alone: its classes call super() by a name that is then another",
-    }
 
     def fit(self) -> Any:
         """A training. The model's own date and id differ each time, so they are blanked."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from steno.entities import Run
 from steno.plugin import Seam
+from steno.testing.conformance.attempt import kept
 from steno.testing.conformance.bench import Bench
 from steno.testing.conformance.foreign import swap_or_cover
 from steno.testing.conformance.likeness import differences
@@ -261,31 +262,17 @@ def _raising(error: BaseException) -> Callable[..., Any]:
     return around
 
 
-@dataclass(slots=True)
-class _Outcome:
-    """Takes in whatever is raised inside."""
-
-    error: BaseException | None = None
-
-    def __enter__(self) -> _Outcome:
-        return self
-
-    def __exit__(self, kind: Any, error: BaseException | None, frames: Any) -> bool:
-        self.error = error
-        return True
-
-
 def _raised(bench: Bench, fit: Callable[[], Any]) -> BaseException:
     bench.seed()
-    with _Outcome() as outcome:
+    with kept() as raised:
         fit()
-    if outcome.error is None or isinstance(outcome.error, NotImplementedError):
+    if not raised or isinstance(raised[0], NotImplementedError):
         bench.fail(
-            f"failing_fit() does not fail inside the framework: {outcome.error!r}",
+            f"failing_fit() does not fail inside the framework: {raised!r}",
             "This row needs a training that fails",
             "failing_fit() of the test class",
         )
-    return outcome.error
+    return raised[0]
 
 
 def _described(error: BaseException | None, depth: int = 0) -> Any:
@@ -307,11 +294,11 @@ def _described(error: BaseException | None, depth: int = 0) -> Any:
 
 def _interrupted(bench: Bench, fit: Callable[[], Any], error: BaseException, accepted: set[str]) -> None:
     before = len(bench.runs())
-    with _Outcome() as outcome:
+    with kept() as raised:
         fit()
     bench.require(
-        outcome.error is error,
-        f"{error!r} inside a training came out as {outcome.error!r}",
+        raised and raised[0] is error,
+        f"{error!r} inside a training came out as {raised!r}",
         "They could not stop their program",
     )
     run = bench.expect_runs(before + 1, f"after {error!r} inside a training,", "Its run would be missing")[-1]

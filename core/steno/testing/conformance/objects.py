@@ -10,6 +10,7 @@ from typing import Any
 
 import steno
 from steno.autologging.owners import find
+from steno.testing.conformance.attempt import kept
 from steno.testing.conformance.bench import Bench
 from steno.testing.conformance.foreign import Cover, Swap, swap_or_cover
 from steno.testing.conformance.likeness import differences
@@ -64,11 +65,9 @@ class Objects(Subject):
             return
         found = differences(model.get_params(), plain.get_params())
         bench.require(not found, f"get_params() differs: {found}", "Their clones and grid searches would change")
-        copies = [_cloned(each) for each in (model, plain)]
-        found = differences(copies[0], copies[1])
+        found = differences(_cloned(model), _cloned(plain))
         bench.require(not found, f"a clone differs: {found}", "Their grid searches would change")
-        changed = model.set_params(**model.get_params(deep=False))
-        found = differences(changed.get_params(), plain.get_params())
+        found = differences(_set_anew(model), _set_anew(plain))
         bench.require(not found, f"get_params() after set_params() differs: {found}", "Their searches would change")
 
     @row()
@@ -175,11 +174,19 @@ def _answer(ask: Callable[[], str]) -> str:
 
 
 def _cloned(model: Any) -> Any:
-    """scikit-learn's clone where it applies, else the same class with the same params."""
+    """scikit-learn's clone where it applies, else the same class with the same params; else what is raised."""
     base = sys.modules.get("sklearn.base")
-    if base is not None and hasattr(model, "fit"):
-        return base.clone(model)
-    return type(model)(**model.get_params())
+    with kept() as raised:
+        return base.clone(model) if base is not None else type(model)(**model.get_params())
+    return [repr(error) for error in raised]
+
+
+def _set_anew(model: Any) -> Any:
+    """The params after set_params() with the same; else what is raised."""
+    with kept() as raised:
+        model.set_params(**model.get_params())
+        return model.get_params()
+    return [repr(error) for error in raised]
 
 
 def _styles(hit: Hit) -> list[Callable[[], Any]]:

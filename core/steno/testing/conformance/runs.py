@@ -14,6 +14,7 @@ from typing import Any
 
 import steno
 from steno.entities import Run
+from steno.testing.conformance.attempt import kept
 from steno.testing.conformance.bench import Bench
 from steno.testing.conformance.foreign import swap_or_cover
 from steno.testing.conformance.row import Skipped, row
@@ -38,9 +39,8 @@ subject = load({file!r}, {module!r}, {name!r})()
 steno.autolog()
 run = steno.start_run(run_name="left-open")
 subject.fit()
-kept = {{name: sys.modules[name] for name in ("sys", "builtins", "__main__")}}
-sys.modules.clear()
-sys.modules.update(kept)
+for name in [name for name in sys.modules if name.partition(".")[0] in {packages!r}]:
+    del sys.modules[name]
 """
 
 
@@ -93,11 +93,8 @@ class Runs(Subject):
 
         def fit() -> None:
             together.wait(_LONGEST_S)
-            try:
+            with kept(errors):
                 bench.subject.fit()
-            except Exception as error:
-                errors.append(error)
-                raise
 
         threads = [threading.Thread(target=fit) for _ in range(_THREADS)]
         for thread in threads:
@@ -175,9 +172,12 @@ class Runs(Subject):
 
     @row("bare", last=True)
     def test_hazard_83_the_interpreter_shuts_down_with_a_run_open(self, bench: Bench) -> None:
-        """A program that ends with a run open, modules gone, says nothing at its end, and the run is closed."""
+        """A program that ends with a run open, its framework gone, says nothing at its end, and the run is closed."""
         job = bench.job
-        source = _SHUTDOWN.format(path=job["path"], file=job["file"], module=job["module"], name=job["class"])
+        packages = {*bench.packages, type(bench.integration()).__module__.partition(".")[0]}
+        source = _SHUTDOWN.format(
+            packages=packages, path=job["path"], file=job["file"], module=job["module"], name=job["class"]
+        )
         done = bench.interpreter()(source)
         bench.require(
             done.returncode == 0 and "Traceback" not in done.stderr,

@@ -11,8 +11,9 @@ from typing import Any
 
 import steno
 from steno.plugin import Seam
+from steno.testing.conformance.attempt import kept
 from steno.testing.conformance.bench import Bench
-from steno.testing.conformance.row import Failure, row
+from steno.testing.conformance.row import row
 from steno.testing.conformance.subject import Subject
 
 __all__ = ["Undoing"]
@@ -88,7 +89,7 @@ class Undoing(Subject):
         stop, fits = threading.Event(), [0] * _THREADS
 
         def fit(number: int) -> None:
-            with _kept(errors):
+            with kept(errors):
                 while not stop.is_set() or fits[number] < _FEWEST_FITS:
                     bench.subject.fit()
                     fits[number] += 1
@@ -96,7 +97,7 @@ class Undoing(Subject):
         threads = [threading.Thread(target=fit, args=(number,)) for number in range(_THREADS)]
         for thread in threads:
             thread.start()
-        with _kept(errors):
+        with kept(errors):
             for _ in range(_TOGGLES):
                 steno.disable(bench.name)
                 steno.enable(bench.name)
@@ -122,7 +123,7 @@ class Undoing(Subject):
         errors: list[BaseException] = []
 
         def unrecorded() -> None:
-            with _kept(errors), steno.off(bench.name):
+            with kept(errors), steno.off(bench.name):
                 entered.set()
                 bench.subject.fit()
                 done.wait(60)
@@ -173,18 +174,3 @@ def _meanwhile(seam: Seam, what: Callable[[], None]) -> Seam:
             return
 
     return replace(seam, function=functools.wraps(seam.function)(fitting), name=seam.name)
-
-
-class _kept:  # noqa: N801  reads as a `with` statement
-    """What is raised inside is kept in a list, for the row to show."""
-
-    def __init__(self, errors: list[BaseException]) -> None:
-        self._errors = errors
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, frames: Any) -> bool:
-        if error is not None:
-            self._errors.append(error)
-        return error is not None and not isinstance(error, Failure)
