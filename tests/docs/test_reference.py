@@ -17,7 +17,8 @@ TRACKING = (ROOT / "docs/reference/tracking.md").read_text(encoding="utf-8")
 REFERENCE = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs/reference").glob("*.md"))
 COMMANDS = (ROOT / "docs/reference/command-line.md").read_text(encoding="utf-8")
 ELSEWHERE = {"Client", "MlflowClient", "autolog", "disable", "enable", "off", "status"}
-ELSEWHERE |= {"entities", "errors", "models", "pyfunc"}
+ELSEWHERE |= {"ActiveRun", "Image", "MlflowException"}
+ELSEWHERE |= {"artifacts", "data", "entities", "errors", "exceptions", "models", "pyfunc"}
 
 
 def signature_of(name: str, function: object) -> str:

@@ -17,9 +17,9 @@ from steno.store.opening import asked_plugins
 from steno.tracking import hooks
 from steno.tracking.location import make_private
 
-__all__ = ["ArtifactFolder", "FileInfo", "local_path"]
+__all__ = ["HIDDEN", "ArtifactFolder", "local_path"]
 
-_HIDDEN = ".steno-writing-"
+HIDDEN = ".steno-writing-"
 _LONGEST_NAME = 255
 
 
@@ -74,7 +74,7 @@ class ArtifactFolder:
         text = os.fspath(name).replace("\\", "/")
         parts = PurePosixPath(text).parts
         wrong = text.startswith("/") or ".." in parts or "\0" in text or (bool(parts) and parts[0].endswith(":"))
-        if wrong or any(len(os.fsencode(part)) > _LONGEST_NAME or part.startswith(_HIDDEN) for part in parts):
+        if wrong or any(len(os.fsencode(part)) > _LONGEST_NAME or part.startswith(HIDDEN) for part in parts):
             raise InvalidInputError(
                 f"artifact path is {shown(name)}, accepted is a relative path inside the run's folder, "
                 "such as 'plots/loss.png': leave out '..', drive letters and the leading '/'"
@@ -109,7 +109,7 @@ class ArtifactFolder:
     def _taking(self, path: Path, name: str | os.PathLike[str]) -> Iterator[Path]:
         if path == self.root or str(name).endswith("/"):
             raise InvalidInputError(f"artifact path is {shown(name)}, accepted is the name of a file: 'notes.txt'")
-        hidden = path.with_name(f"{_HIDDEN}{os.urandom(6).hex()}{path.suffix[-16:]}")
+        hidden = path.with_name(f"{HIDDEN}{os.urandom(6).hex()}{path.suffix[-16:]}")
         try:
             make_private(path.parent)
             os.close(os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -186,7 +186,7 @@ class ArtifactFolder:
         found = []
         with os.scandir(path) as entries:
             for entry in sorted(entries, key=lambda item: item.name):
-                if not entry.name.startswith(_HIDDEN):
+                if not entry.name.startswith(HIDDEN):
                     relative = Path(entry.path).relative_to(self.root).as_posix()
                     is_dir = entry.is_dir()
                     found.append(FileInfo(relative, is_dir, None if is_dir else entry.stat().st_size))

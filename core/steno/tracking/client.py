@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from steno.entities import (
     Dataset,
     DatasetInput,
     Experiment,
+    FileInfo,
     LoggedModel,
     Metric,
     Page,
@@ -21,9 +20,13 @@ from steno.entities import (
 )
 from steno.errors import InvalidInputError, shown
 from steno.store.base import Store
-from steno.tracking.artifacts import ArtifactFolder, FileInfo, local_path
+from steno.tracking import logged_models
+from steno.tracking.absent import advice
+from steno.tracking.artifacts import ArtifactFolder, local_path
+from steno.tracking.downloads import Artifact, copied
 from steno.tracking.experiments import experiment_name
 from steno.tracking.fluent_artifacts import add_artifact
+from steno.tracking.inputs import as_input
 from steno.tracking.location import locate
 from steno.tracking.open_run import OpenRun
 from steno.tracking.recorder import Recorder
@@ -59,6 +62,14 @@ class Client:
     def tracking_uri(self) -> str:
         """URI of the store."""
         return self._recorder.location.uri
+
+    if not TYPE_CHECKING:  # a checker knows the methods
+
+        def __getattr__(self, name: str) -> Any:
+            instead = advice(name)
+            if instead is not None:
+                raise AttributeError(f"Client has no method {name!r}, which MLflow has: {instead}")
+            raise AttributeError(f"Client has no attribute {name!r}: dir(steno.Client) lists its methods")
 
     def _run(self, run_id: str) -> OpenRun:
         return session().handle(run_id_of(run_id), self._recorder)
@@ -266,20 +277,13 @@ class Client:
         return self._store.metric_history(run_id_of(run_id), key).points()
 
     def log_inputs(
-        self, run_id: str, datasets: Sequence[DatasetInput | Dataset] | None = None, models: Any = None
+        self, run_id: str, datasets: Sequence[DatasetInput | Dataset | Any] | None = None, models: Any = None
     ) -> None:
-        """Record that a run used datasets."""
+        """Record that a run used datasets: `DatasetInput`s, or what `steno.log_input` takes."""
         del models
         run = self._run(run_id)
-        for item in datasets or ():
-            if isinstance(item, DatasetInput):
-                run.log_dataset(item.dataset, item.tags)
-            elif isinstance(item, Dataset):
-                run.log_dataset(item)
-            else:
-                raise InvalidInputError(
-                    f"dataset is {shown(item)}, accepted are DatasetInput and Dataset of steno.entities"
-                )
+        for used in [_input_of(item) for item in datasets or ()]:
+            run.log_dataset(used.dataset, used.tags)
 
     # -- files
 
@@ -291,22 +295,13 @@ class Client:
         return self._files(run_id).list(path)
 
     def download_artifacts(self, run_id: str, path: str, dst_path: str | None = None) -> str:
-        """A path at which one artifact can be read: the stored file itself, or a copy in `dst_path`.
+        """A path at which one artifact can be read: the stored file itself, or a copy in the folder `dst_path`.
 
         Raises:
             NotFoundError: the run has no such artifact.
         """
-        found = self._files(run_id).existing(path)
-        if dst_path is None:
-            return str(found)
-        folder = Path(dst_path)
-        if not folder.is_dir():
-            raise InvalidInputError(f"dst_path is {shown(dst_path)}, accepted is a folder that exists: make it first")
-        if found.is_dir():
-            copied = folder / found.name if path else folder
-            shutil.copytree(found, copied, dirs_exist_ok=True)
-            return str(copied)
-        return str(shutil.copy(found, folder / found.name))
+        found = Artifact(self._files(run_id), path or "")
+        return str(found.path() if dst_path is None else copied(found, dst_path))
 
     def log_artifact(self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None) -> None:
         """Copy a file or folder into a run."""
@@ -345,7 +340,25 @@ class Client:
 
     def log_table(self, run_id: str, data: Any, artifact_file: str) -> None:
         """Write a table into a run, or append it to the one of that name."""
-        _media().log_table(self._run(run_id), data, artifact_file)
+        _tables().log_table(self._run(run_id), data, artifact_file)
+
+    def load_table(
+        self,
+        experiment_id: str,
+        artifact_file: str,
+        run_ids: Sequence[str] | None = None,
+        extra_columns: Sequence[str] | None = None,
+    ) -> Any:
+        """The tables that runs of an experiment logged under one name, as one data frame; see `steno.load_table`.
+
+        Raises:
+            NotFoundError: no run has such a table.
+        """
+        return _tables().load_table(self._store, str(experiment_id), artifact_file, run_ids, extra_columns)
+
+    def log_stream(self, run_id: str, stream: Any, artifact_file: str) -> None:
+        """Write what a binary stream holds as a file of a run."""
+        _media().log_stream(self._run(run_id), stream, artifact_file)
 
     # -- models
 
@@ -355,13 +368,46 @@ class Client:
         Raises:
             NotFoundError: no such model.
         """
-        return self._store.get_logged_model(model_id)
+        return logged_models.get(self._recorder, model_id)
+
+    def set_logged_model_tags(self, model_id: str, tags: Mapping[str, Any]) -> None:
+        """Set tags of a logged model.
+
+        Raises:
+            NotFoundError: no such model.
+        """
+        logged_models.set_tags(self._recorder, model_id, tags)
+
+    def list_logged_model_artifacts(self, model_id: str, path: str | None = None) -> list[FileInfo]:
+        """Files and folders directly in a logged model's folder, or in one inside it.
+
+        Raises:
+            NotFoundError: no such model.
+        """
+        return ArtifactFolder(local_path(self.get_logged_model(model_id).artifact_location)).list(path)
+
+
+def _input_of(item: Any) -> DatasetInput:
+    if isinstance(item, DatasetInput):
+        return item
+    if isinstance(item, (str, bytes)) or item is None:
+        raise InvalidInputError(
+            f"dataset is {shown(item)}, accepted are DatasetInput and Dataset of steno.entities, "
+            "what steno.data makes, and data such as a data frame"
+        )
+    return as_input(item)
 
 
 def _media() -> Any:
     from steno.tracking import media  # noqa: PLC0415  yaml
 
     return media
+
+
+def _tables() -> Any:
+    from steno.tracking import tables  # noqa: PLC0415  yaml
+
+    return tables
 
 
 MlflowClient = Client

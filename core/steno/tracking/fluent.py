@@ -6,63 +6,90 @@ its record cannot be lost any more, which takes microseconds.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from steno.entities import Experiment, Run, ViewType
-from steno.errors import InvalidInputError, StateError, shown
+from steno.config import setting
+from steno.entities import Run, ViewType
+from steno.errors import InvalidInputError, StateError, StoreError, shown
 from steno.tracking.active_run import ActiveRun
 from steno.tracking.experiments import experiment_name
 from steno.tracking.fluent_artifacts import (
     get_artifact_uri,
+    load_table,
     log_artifact,
     log_artifacts,
     log_dict,
     log_figure,
     log_image,
     log_input,
+    log_inputs,
+    log_stream,
     log_table,
     log_text,
 )
+from steno.tracking.fluent_experiments import (
+    create_experiment,
+    delete_experiment,
+    delete_experiment_tag,
+    get_experiment,
+    get_experiment_by_name,
+    restore_experiment,
+    search_experiments,
+    set_experiment,
+    set_experiment_tag,
+    set_experiment_tags,
+)
+from steno.tracking.fluent_models import get_logged_model, set_logged_model_tags
 from steno.tracking.open_run import OpenRun
 from steno.tracking.search_output import as_frame
 from steno.tracking.session import session
-from steno.tracking.values import named_values, run_id_of, tags_of
+from steno.tracking.values import named_values, run_id_of
 
 __all__ = [
+    "ActiveRun",
     "active_run",
     "create_experiment",
     "delete_experiment",
+    "delete_experiment_tag",
     "delete_run",
     "delete_tag",
     "end_run",
+    "flush_artifact_async_logging",
+    "flush_async_logging",
     "get_artifact_uri",
     "get_experiment",
     "get_experiment_by_name",
+    "get_logged_model",
     "get_parent_run",
     "get_run",
     "get_tracking_uri",
+    "is_tracking_uri_set",
     "last_active_run",
+    "load_table",
     "log_artifact",
     "log_artifacts",
     "log_dict",
     "log_figure",
     "log_image",
     "log_input",
+    "log_inputs",
     "log_metric",
     "log_metrics",
     "log_param",
     "log_params",
+    "log_stream",
     "log_table",
     "log_text",
+    "restore_experiment",
     "restore_run",
     "search_experiments",
     "search_runs",
     "set_experiment",
     "set_experiment_tag",
     "set_experiment_tags",
+    "set_logged_model_tags",
     "set_tag",
     "set_tags",
     "set_tracking_uri",
@@ -78,7 +105,7 @@ def _run(run_id: str | None) -> OpenRun:
     return session().current_run() if run_id is None else session().handle(run_id_of(run_id))
 
 
-# -- where
+# -- where runs are kept
 
 
 def set_tracking_uri(uri: str | Path) -> None:
@@ -98,87 +125,29 @@ def get_tracking_uri() -> str:
     return session().tracking_uri
 
 
-def set_experiment(experiment_name: str | None = None, experiment_id: str | None = None) -> Experiment:
-    """Put new runs into this experiment, which is created if the name is new.
+def is_tracking_uri_set() -> bool:
+    """Whether a store was named: by `set_tracking_uri`, `STENO_TRACKING_URI` or the project's settings."""
+    return bool(setting("tracking_uri"))
+
+
+def flush_async_logging() -> None:
+    """Bring everything recorded so far into the store, for other processes to see; this one sees it anyway.
+
+    Nothing need be flushed to be safe: what was recorded outlives the process.
 
     Raises:
-        InvalidInputError: both or neither is given.
-        NotFoundError: no experiment has this id.
-        StateError: the experiment with this id is deleted.
+        StoreError: the store does not take it, or is busy for a minute; nothing is lost.
     """
-    return session().set_experiment(experiment_name, experiment_id)
-
-
-def create_experiment(
-    name: str, artifact_location: str | os.PathLike[str] | None = None, tags: Mapping[str, Any] | None = None
-) -> str:
-    """Create an experiment and return its id.
-
-    Raises:
-        AlreadyExistsError: an active experiment has this name.
-    """
-    here = session()
-    return here.experiments.create(here.recorder, name, artifact_location, tags)
-
-
-def get_experiment(experiment_id: str) -> Experiment:
-    """One experiment, deleted or not.
-
-    Raises:
-        NotFoundError: no such id.
-    """
-    return session().store.get_experiment(str(experiment_id))
-
-
-def get_experiment_by_name(name: str) -> Experiment | None:
-    """The experiment of this name, None if there is none."""
-    return session().store.get_experiment_by_name(experiment_name(name))
-
-
-def search_experiments(
-    view_type: int = ViewType.ACTIVE_ONLY,
-    max_results: int | None = None,
-    filter_string: str | None = None,
-    order_by: Sequence[str] | None = None,
-) -> list[Experiment]:
-    """Experiments that match a filter, newest first unless ordered; all of them unless `max_results` says how many."""
-    store = session().store
-    found: list[Experiment] = []
-    token = None
-    while True:
-        left = None if max_results is None else max_results - len(found)
-        page = store.search_experiments(
-            filter_string=filter_string or "",
-            order_by=order_by or (),
-            max_results=_PAGE if left is None else min(_PAGE, left),
-            page_token=token,
-            view_type=view_type,
+    recorder = session().recorder
+    if not recorder.flush():
+        raise StoreError(
+            f"{recorder.location.uri} is busy, and what was recorded waits in {str(recorder.location.journals)!r}: "
+            "nothing is lost; call it again later"
         )
-        found += page
-        token = page.token
-        if token is None or (max_results is not None and len(found) >= max_results):
-            return found
 
 
-def delete_experiment(experiment_id: str) -> None:
-    """Delete an experiment; it can be restored, and its name is free again.
-
-    Raises:
-        NotFoundError: no such id.
-    """
-    here = session()
-    here.experiments.change(here.recorder, str(experiment_id), lifecycle_stage="deleted")
-
-
-def set_experiment_tag(key: str, value: Any) -> None:
-    """Set a tag on the current experiment."""
-    set_experiment_tags({key: value})
-
-
-def set_experiment_tags(tags: Mapping[str, Any]) -> None:
-    """Set tags on the current experiment."""
-    here, texts = session(), tags_of(tags)
-    here.experiments.change(here.recorder, here.experiment_id(), tags=texts)
+def flush_artifact_async_logging() -> None:
+    """Nothing is left to do: artifacts are written when the call that logs them returns."""
 
 
 # -- runs

@@ -1,29 +1,30 @@
-"""The functions of `steno.*` that write files and datasets of a run: MLflow's names, arguments and defaults."""
+"""The functions of `steno.*` that keep files and datasets of a run: MLflow's names, arguments and defaults."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from steno.entities import Dataset
-from steno.errors import InvalidInputError
+from steno.errors import InvalidInputError, shown
+from steno.tracking.inputs import as_input
 from steno.tracking.open_run import OpenRun
 from steno.tracking.session import session
 
 __all__ = [
     "get_artifact_uri",
+    "load_table",
     "log_artifact",
     "log_artifacts",
     "log_dict",
     "log_figure",
     "log_image",
     "log_input",
+    "log_inputs",
+    "log_stream",
     "log_table",
     "log_text",
 ]
-
-CONTEXT_TAG = "mlflow.data.context"
 
 
 def _run(run_id: str | None) -> OpenRun:
@@ -34,6 +35,12 @@ def _media() -> Any:
     from steno.tracking import media  # noqa: PLC0415  yaml
 
     return media
+
+
+def _tables() -> Any:
+    from steno.tracking import tables  # noqa: PLC0415  yaml
+
+    return tables
 
 
 def log_artifact(
@@ -121,7 +128,38 @@ def log_table(data: Any, artifact_file: str, run_id: str | None = None) -> None:
     Raises:
         InvalidInputError: no table, columns of different length, or a name that ends in neither .json nor .parquet.
     """
-    _media().log_table(_run(run_id), data, artifact_file)
+    _tables().log_table(_run(run_id), data, artifact_file)
+
+
+def load_table(
+    artifact_file: str, run_ids: Sequence[str] | None = None, extra_columns: Sequence[str] | None = None
+) -> Any:
+    """The tables that runs logged under one name, as one data frame; those of the run started last come first.
+
+    Args:
+        artifact_file: the name.
+        run_ids: the runs; those of the current experiment if None.
+        extra_columns: what to add about the run of each row: columns that `search_runs` has, such as "run_id". Where
+            the table has such a column itself, "_" is added to the name.
+
+    Returns:
+        A pandas data frame; one of polars where pandas is not installed.
+
+    Raises:
+        NotFoundError: no run has such a table.
+        InvalidInputError: no name of a table, or an extra column that no run has.
+    """
+    here = session()
+    return _tables().load_table(here.store, here.experiment_id(), artifact_file, run_ids, extra_columns)
+
+
+def log_stream(stream: Any, artifact_file: str, run_id: str | None = None) -> None:
+    """Write what a binary stream holds as a file of the active run: a file opened by "rb", an `io.BytesIO`.
+
+    Raises:
+        InvalidInputError: no stream, or one of text.
+    """
+    _media().log_stream(_run(run_id), stream, artifact_file)
 
 
 def log_input(
@@ -133,7 +171,7 @@ def log_input(
     """Record that the active run used a dataset: its schema, a digest over all of it, a profile. Never rows.
 
     Args:
-        dataset: a `steno.entities.Dataset`, or the data itself: a data frame, an array.
+        dataset: what `steno.data.from_pandas` and the like return, or the data itself: a data frame, an array.
         context: what for, such as "train" or "eval".
         tags: more about this use of it.
         model: taken for MLflow's sake.
@@ -143,13 +181,45 @@ def log_input(
     """
     del model
     if dataset is None:
-        raise InvalidInputError("log_input got no dataset: pass a data frame, an array or a steno.entities.Dataset")
-    if not isinstance(dataset, Dataset):
-        from steno.tracking.datasets import describe  # noqa: PLC0415  numpy, narwhals
+        raise InvalidInputError("log_input got no dataset: pass a data frame, an array or steno.data.from_pandas(df)")
+    used = as_input(dataset, context, tags)
+    session().current_run().log_dataset(used.dataset, used.tags)
 
-        dataset = describe(dataset)
-    all_tags = {**(tags or {}), **({} if context is None else {CONTEXT_TAG: context})}
-    session().current_run().log_dataset(dataset, all_tags)
+
+def log_inputs(
+    datasets: Sequence[Any] | None = None,
+    contexts: Sequence[str | None] | None = None,
+    tags_list: Sequence[Mapping[str, str] | None] | None = None,
+    models: Sequence[Any] | None = None,
+) -> None:
+    """Record that the active run used several datasets; see `log_input`.
+
+    Args:
+        datasets: what `log_input` takes; None is left out.
+        contexts: one for each; None where there is nothing to say.
+        tags_list: one for each, or None.
+        models: must be None: steno does not record the models that a run read.
+
+    Raises:
+        InvalidInputError: the lists differ in length, or models are given. Nothing is recorded then.
+    """
+    given = [list(values or ()) for values in (datasets, contexts, tags_list)]
+    if len({len(values) for values in given}) > 1:
+        counts = "{} datasets, {} contexts and {} tags_list".format(*map(len, given))
+        raise InvalidInputError(
+            f"log_inputs got {counts}, accepted are lists of one length: write None where there is nothing to say"
+        )
+    if models:
+        raise InvalidInputError(
+            f"log_inputs got models {shown(models)}, accepted is None: note the model in a tag, "
+            "steno.set_tag('model', model_id)"
+        )
+    run = session().current_run()
+    used = [
+        as_input(dataset, context, tags) for dataset, context, tags in zip(*given, strict=True) if dataset is not None
+    ]
+    for item in used:
+        run.log_dataset(item.dataset, item.tags)
 
 
 def get_artifact_uri(artifact_path: str | None = None) -> str:

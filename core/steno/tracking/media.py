@@ -1,4 +1,4 @@
-"""Figures, images, tables and dictionaries as files of a run."""
+"""Text, dictionaries, figures and images as files of a run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,11 @@ from steno.errors import InvalidInputError, StoreError, shown
 from steno.tracking.open_run import OpenRun
 from steno.tracking.values import milliseconds, step_of
 
-__all__ = ["log_dict", "log_figure", "log_image", "log_table", "log_text"]
+__all__ = ["YAML", "log_dict", "log_figure", "log_image", "log_stream", "log_text", "opened_image", "picture", "plain"]
 
 IMAGES_TAG = "mlflow.loggedImages"
-TABLES_TAG = "mlflow.loggedArtifacts"
-_YAML = (".yaml", ".yml")
+YAML = (".yaml", ".yml")
 _UNSAFE = re.compile(r"[^\w.\- ~]")
-_BARE = re.compile(r'"(?:[^"\\]|\\.)*"|NaN|Infinity')  # text is matched whole, so that words inside it stay
-_WRITTEN = {"NaN": "null", "Infinity": "1e999"}
 _CONVERSION = (TypeError, ValueError, OverflowError, RecursionError)
 
 
@@ -35,9 +32,26 @@ def log_text(run: OpenRun, text: str, artifact_file: str) -> None:
     run.artifacts.log_text(text, artifact_file)
 
 
+def log_stream(run: OpenRun, stream: Any, artifact_file: str) -> None:
+    """Write what a binary stream holds, from where it stands, as an artifact."""
+    read = getattr(stream, "read", None)
+    if not callable(read):
+        raise InvalidInputError(
+            f"stream is {shown(stream)}, accepted is a file opened in binary mode, or io.BytesIO(data)"
+        )
+    with run.artifacts.writing(artifact_file) as path, path.open("wb") as write:
+        while piece := read(1 << 20):
+            if not isinstance(piece, (bytes, bytearray, memoryview)):
+                raise InvalidInputError(
+                    f"stream gives {type(piece).__name__}, accepted is a file opened in binary mode: open(path, 'rb'), "
+                    "or steno.log_text(text, artifact_file)"
+                )
+            write.write(piece)
+
+
 def log_dict(run: OpenRun, dictionary: Any, artifact_file: str) -> None:
     """Write a dictionary or list as YAML (.yaml, .yml) or JSON (any other name)."""
-    if PurePosixPath(str(artifact_file)).suffix.lower() in _YAML:
+    if PurePosixPath(str(artifact_file)).suffix.lower() in YAML:
         try:
             text = yaml.safe_dump(plain(dictionary), default_flow_style=False, allow_unicode=True, sort_keys=False)
         except yaml.YAMLError as fault:
@@ -124,25 +138,25 @@ def log_image(
             f"log_image got artifact_file {shown(artifact_file)} and key {shown(key)}, accepted is one of them: "
             "log_image(image, 'sample.png') or log_image(image, key='samples', step=3)"
         )
-    picture = _picture(image)
+    drawn = picture(image)
     if artifact_file is not None:
-        _save(run, picture, artifact_file)
+        _save(run, drawn, artifact_file)
         return
     series = _UNSAFE.sub("_", str(key).replace("/", "~"))
     number, at, unique = step_of(step), milliseconds(timestamp), os.urandom(8).hex()
     name = f"images/{series}+step+{number}+timestamp+{at}+{unique}"
-    _save(run, picture, f"{name}.png")
-    small = picture.copy()
+    _save(run, drawn, f"{name}.png")
+    small = drawn.copy()
     small.thumbnail((256, 256))
     _save(run, small, f"{name}+compressed.webp")
     run.set_tags({IMAGES_TAG: "True"})
 
 
-def _save(run: OpenRun, picture: Any, name: str) -> None:
+def _save(run: OpenRun, drawn: Any, name: str) -> None:
     suffix = PurePosixPath(name).suffix.lower()
     try:
         with run.artifacts.writing(name) as path:
-            picture.save(path, format=None if suffix else "png")
+            drawn.save(path, format=None if suffix else "png")
     except (StoreError, *_CONVERSION) as fault:
         cause = fault.__cause__ if isinstance(fault, StoreError) else fault
         if isinstance(cause, OSError) and cause.errno is not None:
@@ -152,14 +166,16 @@ def _save(run: OpenRun, picture: Any, name: str) -> None:
         ) from fault
 
 
-def _picture(image: Any) -> Any:
-    try:
-        pil: Any = importlib.import_module("PIL.Image")
-    except ImportError as fault:
-        raise InvalidInputError(
-            "log_image needs pillow, which is not installed: pip install pillow, or write the file yourself and log "
-            "it with steno.log_artifact(path)"
-        ) from fault
+def picture(image: Any) -> Any:
+    """A `PIL.Image.Image` of what `log_image` takes.
+
+    Raises:
+        InvalidInputError: no image, or pillow is not installed.
+    """
+    pil = _pil()
+    convert = getattr(image, "to_pil", None)  # steno.Image, and MLflow's
+    if callable(convert):
+        image = convert()
     if isinstance(image, pil.Image):
         return image
     numpy: Any = importlib.import_module("numpy")
@@ -173,6 +189,31 @@ def _picture(image: Any) -> Any:
             "PIL images and numeric arrays of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)"
         )
     return pil.fromarray(_bytes_of(numpy, array))
+
+
+def opened_image(path: Path, what: str) -> Any:
+    """The image in a file, read whole.
+
+    Raises:
+        InvalidInputError: there is none, or pillow is not installed.
+    """
+    pil = _pil()
+    try:
+        image = pil.open(path)
+        image.load()
+    except (OSError, SyntaxError, ValueError) as fault:  # SyntaxError: pillow's word for a broken file
+        raise InvalidInputError(f"{what} holds no image that pillow reads: {fault}") from fault
+    return image
+
+
+def _pil() -> Any:
+    try:
+        return importlib.import_module("PIL.Image")
+    except ImportError as fault:
+        raise InvalidInputError(
+            "images need pillow, which is not installed: pip install pillow, or write the file yourself and log "
+            "it with steno.log_artifact(path)"
+        ) from fault
 
 
 def _bytes_of(numpy: Any, array: Any) -> Any:
@@ -190,98 +231,3 @@ def _bytes_of(numpy: Any, array: Any) -> Any:
     if lowest < 0 or highest > 255:
         raise InvalidInputError(f"image has integers from {lowest:g} to {highest:g}, accepted are 0 to 255: scale it")
     return array.astype(numpy.uint8)
-
-
-# -- tables
-
-
-def log_table(run: OpenRun, data: Any, artifact_file: str) -> None:
-    """Write a table, or append it to the one of the same name; columns that one of them lacks are null there.
-
-    Args:
-        run: whose.
-        data: a dict of columns (lists of one length, or single values), or a data frame.
-        artifact_file: `.json` or `.parquet`.
-
-    Raises:
-        InvalidInputError: no table, columns of different length, or another extension.
-    """
-    suffix = PurePosixPath(str(artifact_file)).suffix.lower()
-    if suffix not in (".json", ".parquet"):
-        raise InvalidInputError(
-            f"artifact_file is {shown(artifact_file)}, accepted are names that end in .json or .parquet"
-        )
-    columns = _columns(data)
-    with run.table_lock:
-        path = run.artifacts.path(artifact_file)
-        if path.exists():
-            columns = _joined(_read_table(path), columns)
-        if suffix == ".json":
-            rows = [list(row) for row in zip(*columns.values(), strict=True)]
-            run.artifacts.log_text(_table_json(list(columns), rows), artifact_file)
-        else:
-            with run.artifacts.writing(artifact_file) as hidden:
-                _parquet().write_table(importlib.import_module("pyarrow").table(columns), hidden)
-    run.note_artifact(TABLES_TAG, {"path": str(artifact_file), "type": "table"})
-
-
-def _table_json(names: list[str], rows: list[list[Any]]) -> str:
-    """The table as JSON that browsers read, too: NaN is null, and infinity a number that every reader takes for it."""
-    text = json.dumps({"columns": names, "data": rows}, ensure_ascii=False)
-    return _BARE.sub(lambda found: _WRITTEN.get(found[0], found[0]), text)
-
-
-def _columns(data: Any) -> dict[str, list[Any]]:
-    if not isinstance(data, Mapping):
-        names = getattr(data, "columns", None)
-        if names is None:
-            raise InvalidInputError(f"table is {shown(data)}, accepted are a dict of columns and a data frame")
-        data = {str(name): data[name] for name in list(names)}
-    columns = {str(name): _cells(values) for name, values in data.items()}
-    if all(values is None for values in columns.values()) and columns:
-        columns = {name: [plain(data[name])] for name in data}  # one row, given as single values
-    found = {name: values for name, values in columns.items() if values is not None}
-    lengths = {name: len(values) for name, values in found.items()}
-    if len(found) != len(columns) or len(set(lengths.values())) > 1:
-        raise InvalidInputError(
-            f"table has columns of different length ({lengths or shown(data)}): pass lists of one length"
-        )
-    return found
-
-
-def _cells(values: Any) -> list[Any] | None:
-    """The cells of a column; None for a single value."""
-    tolist = getattr(values, "tolist", None) or getattr(values, "to_list", None)
-    if isinstance(values, (str, bytes, Mapping)) or (tolist is None and not isinstance(values, (list, tuple))):
-        return None
-    cells = tolist() if tolist is not None else values
-    return [plain(cell) for cell in cells] if isinstance(cells, (list, tuple)) else None
-
-
-def _joined(old: dict[str, list[Any]], new: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    before = len(next(iter(old.values()), []))
-    after = len(next(iter(new.values()), []))
-    return {
-        name: [*old.get(name, [None] * before), *new.get(name, [None] * after)] for name in dict.fromkeys([*old, *new])
-    }
-
-
-def _read_table(path: Path) -> dict[str, list[Any]]:
-    if path.suffix.lower() == ".parquet":
-        table: Any = _parquet().read_table(path)
-        columns: dict[str, list[Any]] = table.to_pydict()
-        return columns
-    try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-        return {name: [row[place] for row in read["data"]] for place, name in enumerate(read["columns"])}
-    except (ValueError, KeyError, TypeError, IndexError) as fault:
-        raise InvalidInputError(
-            f"{path.name!r} holds no table to append to ({fault}): log under another name"
-        ) from fault
-
-
-def _parquet() -> Any:
-    try:
-        return importlib.import_module("pyarrow.parquet")
-    except ImportError as fault:
-        raise InvalidInputError("a .parquet table needs pyarrow: pip install pyarrow, or name it .json") from fault

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import steno
+from steno.entities import FileInfo
 from steno.errors import InvalidInputError, NotFoundError, StoreError
-from steno.tracking.artifacts import ArtifactFolder, FileInfo, local_path
+from steno.tracking.artifacts import ArtifactFolder, local_path
 
 
 @pytest.fixture

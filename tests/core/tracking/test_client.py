@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 import steno
-from steno.entities import Dataset, DatasetInput, Metric, Param, ParamValue, RunTag
+from steno.entities import Dataset, DatasetInput, FileInfo, Metric, Param, ParamValue, RunTag
 from steno.errors import AlreadyExistsError, InvalidInputError, NotFoundError, StateError
-from steno.tracking.client import FileInfo
 
 # Names, order and defaults of the methods of MLflow 3.17's client, as `inspect.signature` prints them there.
 MLFLOW = {
@@ -51,7 +50,11 @@ MLFLOW = {
     "log_figure": "run_id, figure, artifact_file, save_kwargs=None",
     "log_image": "run_id, image, artifact_file=None, key=None, step=None, timestamp=None, synchronous=None",
     "log_table": "run_id, data, artifact_file",
+    "load_table": "experiment_id, artifact_file, run_ids=None, extra_columns=None",
+    "log_stream": "run_id, stream, artifact_file",
     "get_logged_model": "model_id",
+    "set_logged_model_tags": "model_id, tags",
+    "list_logged_model_artifacts": "model_id, path=None",
 }
 
 
@@ -236,13 +239,13 @@ def test_parents_and_inputs() -> None:
         data = Dataset("d", "0123")
         client.log_inputs(inner.info.run_id, [DatasetInput(data, {"mlflow.data.context": "train"}), data])
         with pytest.raises(InvalidInputError, match="accepted are DatasetInput"):
-            client.log_inputs(inner.info.run_id, ["x"])  # type: ignore[list-item]
+            client.log_inputs(inner.info.run_id, ["x"])
     parent = client.get_parent_run(inner.info.run_id)
     assert parent is not None
     assert parent.info.run_id == outer.info.run_id
     assert client.get_parent_run(outer.info.run_id) is None
-    (used,) = client.get_run(inner.info.run_id).inputs.dataset_inputs
-    assert (used.dataset, used.context) == (data, "train")
+    used = client.get_run(inner.info.run_id).inputs.dataset_inputs
+    assert [(item.dataset, item.context) for item in used] == [(data, "train"), (data, None)]
 
 
 def test_files_of_a_run(tmp_path: Path) -> None:
@@ -273,8 +276,9 @@ def test_files_of_a_run(tmp_path: Path) -> None:
     for path in ("../x", "/etc/passwd", "a/../../x"):
         with pytest.raises(InvalidInputError, match="artifact path is"):
             client.download_artifacts(run_id, path)
+    assert client.download_artifacts(run_id, "t.txt", str(tmp_path / "new")) == str(tmp_path / "new" / "t.txt")
     with pytest.raises(InvalidInputError, match="accepted is a folder"):
-        client.download_artifacts(run_id, "t.txt", str(tmp_path / "missing"))
+        client.download_artifacts(run_id, "t.txt", str(out / "two" / "a.txt"))
 
 
 @pytest.mark.parametrize("run_id", ["nope", 5, None, [], b"x", ""])

@@ -55,6 +55,16 @@ MLFLOW = {
     "log_table": "data, artifact_file, run_id=None",
     "log_input": "dataset=None, context=None, tags=None, model=None",
     "get_artifact_uri": "artifact_path=None",
+    "is_tracking_uri_set": "",
+    "restore_experiment": "experiment_id",
+    "delete_experiment_tag": "key",
+    "load_table": "artifact_file, run_ids=None, extra_columns=None",
+    "log_stream": "stream, artifact_file, run_id=None",
+    "log_inputs": "datasets=None, contexts=None, tags_list=None, models=None",
+    "get_logged_model": "model_id",
+    "set_logged_model_tags": "model_id, tags",
+    "flush_async_logging": "",
+    "flush_artifact_async_logging": "",
 }
 ABSENT = {"trace_location"}  # traces are no part of steno
 

@@ -187,7 +187,7 @@ def test_what_is_no_table_is_refused(data: Any, name: str, said: str) -> None:
 def test_a_file_that_is_no_table_is_not_overwritten(read: Read) -> None:
     """Appending to a file that holds something else raises and leaves it as it is."""
     steno.log_text("{}", "t.json")
-    with pytest.raises(InvalidInputError, match="no table to append to"):
+    with pytest.raises(InvalidInputError, match="holds no table"):
         steno.log_table({"a": [1]}, "t.json")
     assert read("t.json").read_text() == "{}"
 
