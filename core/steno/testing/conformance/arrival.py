@@ -115,7 +115,7 @@ class Arrival(Subject):
             return
         _one_more(bench, recorded, "after removal from sys.modules and a new import")
 
-    @row("bare", last=True)
+    @row("bare", turn=1)
     def test_hazard_58_our_fault_at_the_import_stays_ours(self, bench: Bench) -> None:
         """If patching fails while the framework is imported, the import succeeds and the fit gives what it gives."""
         _is_absent(bench, "the test file imports it; import it inside the methods")

@@ -28,6 +28,7 @@ from steno.testing.conformance.likeness import differences
 from steno.testing.conformance.row import Failure, Skipped
 from steno.testing.conformance.seams import Hit
 from steno.testing.conformance.snapshot import Snapshot
+from steno.testing.conformance.state import process_state
 from steno.testing.conformance.subject import Subject
 from steno.testing.interpreter import Interpreter
 from steno.testing.isolation import IsolatedStore, described
@@ -81,6 +82,7 @@ class Bench:
         with IsolatedStore.made_in(self.folder / "plain", keep=("STENO_PATCH",)):
             self.framework()
             self.plain = [self.train(), self.train()]
+            self.plain_state = process_state()
         with IsolatedStore.made_in(self.folder / "hits", keep=("STENO_PATCH",)):
             self.hits = self._hits()
 

@@ -40,19 +40,20 @@ class Laboratory:
         """What became of a row: "passed", "failed" or "skipped", and the text to show."""
         key = (subject, row.method, installer)
         if key not in self._known:
-            self._run(subject, row.process, installer)
+            self._run_process(subject, row.process, installer)
         return self._known[key]
 
-    def _run(self, subject: type, process: str, installer: str) -> None:
+    def _run_process(self, subject: type, process: str, installer: str) -> None:
         """Run all rows of one process; those that a dying interpreter leaves over get another."""
         left = [each.method for each in rows_of(subject) if each.process == process]
         while left:
-            found = self._in_an_interpreter(subject, left, installer)
+            found = self.run(subject, left, installer)
             for method, outcome in found.items():
                 self._known[subject, method, installer] = outcome
             left = [method for method in left if method not in found]
 
-    def _in_an_interpreter(self, subject: type, methods: list[str], installer: str) -> dict[str, Outcome]:
+    def run(self, subject: type, methods: list[str], installer: str) -> dict[str, Outcome]:
+        """Run rows of one process in one interpreter; what it got through, by method."""
         self._processes += 1
         folder = self._folder / f"{subject.__name__}-{self._processes}"
         folder.mkdir()

@@ -66,8 +66,11 @@ class _Comparison:
             self._note(path, one, other)
 
     def _compare_mappings(self, path: str, one: dict[Any, Any], other: dict[Any, Any], depth: int) -> None:
-        if list(map(repr, one)) != list(map(repr, other)):
-            self._note(f"{path} keys", list(one), list(other))
+        keys, counterparts = list(map(repr, one)), list(map(repr, other))
+        if keys != counterparts:
+            mine = [key for key in keys if key not in counterparts]
+            theirs = [key for key in counterparts if key not in keys]
+            self._note(f"{path} keys", *((mine, theirs) if mine or theirs else (keys, counterparts)))
             return
         for (key, value), counterpart in zip(one.items(), other.values(), strict=True):
             self.compare(f"{path}[{key!r}]", value, counterpart, depth + 1)

@@ -46,14 +46,14 @@ class Row:
         method: the name of the method.
         process: rows of the same process run in one interpreter, in order.
         body: what runs there.
-        last: whether it runs behind all others of its process.
+        turn: rows of a lower one run first.
     """
 
     number: int
     method: str
     process: str
     body: Callable[[Any, Bench], None]
-    last: bool = False
+    turn: int = 0
 
     def keys(self, installer: str) -> tuple[str, str]:
         """How `expected_failures` names this row: for both ways of patching, and for one."""
@@ -61,19 +61,19 @@ class Row:
 
 
 def row(
-    process: str = SHARED, *, installers: tuple[str, ...] = INSTALLERS, last: bool = False
+    process: str = SHARED, *, installers: tuple[str, ...] = INSTALLERS, turn: int = 0
 ) -> Callable[[Callable[[Any, Bench], None]], Callable[..., None]]:
     """Make a method `test_hazard_NN_...(self, bench)` a row.
 
     Args:
         process: the interpreter that it runs in; rows that name the same one share it, in order of their numbers.
         installers: the ways of patching that can hold it.
-        last: it runs behind all others of its interpreter.
+        turn: 1 for a row that runs behind all others of its interpreter, -1 for one that runs before them.
     """
 
     def mark(body: Callable[[Any, Bench], None]) -> Callable[..., None]:
         name = body.__name__
-        known = Row(int(name.split("_")[2]), name, process, body, last)
+        known = Row(int(name.split("_")[2]), name, process, body, turn)
 
         def test(self: Any, installer: str, steno_laboratory: Laboratory) -> None:
             __tracebackhide__ = True
@@ -93,7 +93,7 @@ def row(
 def rows_of(subject: type) -> list[Row]:
     """The rows of a class, in the order in which they run."""
     found = [vars(getattr(subject, name)).get("steno_row") for name in dir(subject) if name.startswith("test_hazard_")]
-    return sorted((each for each in found if isinstance(each, Row)), key=lambda each: (each.last, each.number))
+    return sorted((each for each in found if isinstance(each, Row)), key=lambda each: (each.turn, each.number))
 
 
 def is_expected(subject: Any, known: Row, installer: str) -> str | None:

@@ -170,7 +170,7 @@ class Runs(Subject):
             f"what the plugin keeps of each training: keep it weakly, or on the run; {bench.look('')}",
         )
 
-    @row("bare", last=True)
+    @row("bare", turn=1)
     def test_hazard_83_the_interpreter_shuts_down_with_a_run_open(self, bench: Bench) -> None:
         """A program that ends with a run open, its framework gone, says nothing at its end, and the run is closed."""
         job = bench.job

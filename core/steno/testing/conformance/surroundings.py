@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import locale
-import logging
-import multiprocessing.process
-import os
-import random
-import signal
-import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from steno.plugin import Seam
 from steno.testing.conformance.bench import Bench
 from steno.testing.conformance.likeness import differences
 from steno.testing.conformance.row import row
+from steno.testing.conformance.state import process_state, random_state
 from steno.testing.conformance.subject import Subject
 from steno.testing.isolation import reset
 
@@ -63,19 +54,19 @@ class Surroundings(Subject):
             "A fault in your plugin would end their programs",
         )
 
-    @row()
+    @row(turn=-1)
     def test_hazard_48_the_state_of_the_process_is_the_same(self, bench: Bench) -> None:
         """Random generators, directory, locale, filters, logging, paths, environment, hooks: as after a plain fit."""
         bench.subject.fit()
         bench.seed()
         bench.subject.fit()
-        before = _state()
+        before = process_state() | random_state()
         bench.seed()
         bench.autolog()
         bench.subject.fit()
-        now = _state()
+        now = process_state() | random_state()
         bench.runs()
-        for name, value in before.items():
+        for name, value in {**before, **bench.plain_state}.items():
             found = differences(value, now[name])
             bench.require(
                 not found,
@@ -123,31 +114,3 @@ def _strict(bench: Bench) -> str:
         except Warning as warning:
             return f"{type(warning).__name__}: {warning}"
     return ""
-
-
-def _state() -> dict[str, Any]:
-    """What belongs to the process as a whole, in comparable form."""
-    root = logging.getLogger()
-    kind, keys, position, *_ = np.random.get_state()
-    torch = sys.modules.get("torch")
-    return {
-        "the random generator": random.getstate(),
-        "numpy's random generator": (kind, np.asarray(keys).tobytes(), position),
-        "torch's random generator": None if torch is None else torch.get_rng_state().numpy().tobytes(),
-        "the working directory": str(os.getcwd()),  # noqa: PTH109  the text itself
-        "the locale": locale.setlocale(locale.LC_ALL),
-        "the warnings filters": [str(each) for each in warnings.filters],
-        "warnings.showwarning": id(warnings.showwarning),
-        "the root logger": (root.level, list(map(id, root.handlers)), len(root.filters), type(root).__name__),
-        "logging.disable": logging.root.manager.disable,
-        "the logger class": logging.getLoggerClass().__qualname__,
-        "sys.path": list(sys.path),
-        "the environment": dict(os.environ),
-        "the streams": (id(sys.stdout), id(sys.stderr), id(sys.stdin)),
-        "the hooks for exceptions": (id(sys.excepthook), id(threading.excepthook), id(sys.unraisablehook)),
-        "the hooks for tracing": (sys.gettrace() is None, sys.getprofile() is None),
-        "the signal handlers": {str(each): str(signal.getsignal(each)) for each in signal.valid_signals()},
-        "os.fork": id(getattr(os, "fork", None)),
-        "multiprocessing": (id(multiprocessing.process.BaseProcess.start), id(multiprocessing.process.BaseProcess.run)),
-        "the recursion limit": sys.getrecursionlimit(),
-    }
