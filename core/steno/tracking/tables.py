@@ -24,6 +24,7 @@ __all__ = ["load_table", "log_table"]
 
 TABLES_TAG = "mlflow.loggedArtifacts"
 _TIMES = ("start_time", "end_time")
+_LISTED = f"tags.`{TABLES_TAG}` LIKE '%table%'"
 _PAGE = 1000
 _BARE = re.compile(r'"(?:[^"\\]|\\.)*"|NaN|Infinity')  # text is matched whole, so that words inside it stay
 _WRITTEN = {"NaN": "null", "Infinity": "1e999"}
@@ -188,7 +189,7 @@ def _candidates(store: Store, experiment_id: str, run_ids: Sequence[str] | None)
         return
     token = None
     while True:
-        page = store.search_runs([experiment_id], max_results=_PAGE, page_token=token)
+        page = store.search_runs([experiment_id], filter_string=_LISTED, max_results=_PAGE, page_token=token)
         yield from page
         token = page.token
         if token is None:

@@ -118,6 +118,7 @@ def test_named_arrays_are_counted_by_name() -> None:
     assert dataset.targets is None
     assert dataset.profile["features_shape"] == {"a": (3,), "b": (3, 2)}
     assert dataset.profile["features_nbytes"] == {"a": 24, "b": 24}
+    assert json.loads(dataset.to_dict()["profile"])["features_shape"] == {"a": [3], "b": [3, 2]}
     assert dataset.schema is not None
     assert (dataset.schema.features.input_names(), dataset.schema.targets) == (["a", "b"], None)
 
@@ -238,7 +239,8 @@ def test_files_are_loaded_from_where_they_are(tmp_path: Path) -> None:
     real = tmp_path / "real" / "d.csv"
     real.parent.mkdir()
     real.write_text("a,b\n")
-    link = tmp_path / "link.csv"
+    link = tmp_path / "links" / "link.csv"
+    link.parent.mkdir()
     link.symlink_to(real)
     with steno.start_run() as run:
         steno.log_artifact(real)

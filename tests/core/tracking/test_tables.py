@@ -128,6 +128,18 @@ def test_a_tag_that_somebody_else_wrote_hides_no_tables() -> None:
     assert steno.load_table("t.json")["a"].tolist() == [1]
 
 
+def test_a_table_deep_in_folders_is_found() -> None:
+    """A name of many long folders is found as any other, beside many tables of the run."""
+    name = "/".join(letter * 200 for letter in "abcdefgh") + "/t.json"
+    with steno.start_run():
+        steno.log_table({"a": [1]}, name)
+        for number in range(50):
+            steno.log_table({"a": [number]}, f"{number}.json")
+
+    assert steno.load_table(name)["a"].tolist() == [1]
+    assert steno.load_table("49.json")["a"].tolist() == [49]
+
+
 def test_polars_stands_in_for_pandas(run_python: RunPython) -> None:
     """Without pandas the frame is one of polars; without either an error says what to install."""
     done = run_python(
