@@ -52,7 +52,7 @@ class Scope:
         all_off: whether everything is switched off here.
         inside: the function in which nothing is recorded, where `quiet`.
         declined: whose training call is in progress and not recorded; "*" is all of them.
-        refusals: what `refusal` has answered.
+        refusals: what `refusal` has answered, by name.
     """
 
     __slots__ = ("all_off", "closed", "declined", "inside", "off", "outer", "quiet", "refusals", "training")
@@ -87,20 +87,23 @@ class Scope:
     def refusal(self, name: str) -> tuple[str, Scope | None]:
         """Why this integration begins no training here, and the scope of what the call does all the same.
 
-        There is no such scope where the call is itself a part of one that is not recorded. Asked at each call, so the
-        answer is kept.
+        There is no such scope where the call is itself a part of one that is not recorded. The answer is needed at each
+        call, so it is kept in `refusals`.
         """
-        known = self.refusals.get(name)
-        if known is None:
-            known = self.refusals[name] = (self._reason(name), self._refused(name))
-        return known
-
-    def _refused(self, name: str) -> Scope | None:
+        reason, within = self._reason(name), None
         if name in self.declined or EVERYTHING in self.declined:
-            return None
-        declined = _ALL if self.closed else self.declined | {name}
-        same = {"quiet": self.quiet, "off": self.off, "outer": self.outer, "inside": self.inside}
-        return Scope(self.training, **same, declined=declined)
+            reason = f"part of a call that is not recorded: {reason}"
+        else:
+            within = Scope(
+                self.training,
+                quiet=self.quiet,
+                off=self.off,
+                outer=self.outer,
+                inside=self.inside,
+                declined=_ALL if self.closed else self.declined | {name},
+            )
+        self.refusals[name] = reason, within
+        return reason, within
 
     def _reason(self, name: str) -> str:
         if self.all_off:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from steno.autologging.provenance import UNKNOWN, callers_name
 from steno.autologging.recording import Call, Handle, parameter_names
-from steno.autologging.scope import Scope, carried, current, put, quieted
+from steno.autologging.scope import carried, current, put, quieted
 from steno.autologging.suspended import Suspended, is_suspended
 from steno.autologging.training import Training
 
@@ -47,37 +47,34 @@ def _train(service: Served, seam: Seam, base: type | None) -> Handler:
             return wrapped(*args, **kwargs)  # a mixin's method, in a class of somebody else's
         before = current()
         if before is not None and (before.closed or name in before.off):
-            if before.training is not None:
-                tally.inside(before.training.account)
+            training = before.training
+            if training is not None:
+                tally.inner += 1
+                tally.last_inner = training.account
                 return wrapped(*args, **kwargs)
-            return _declined(service, before, wrapped, args, kwargs)
+            reason, within = before.refusals.get(name) or before.refusal(name)
+            if within is None:
+                tally.inner += 1
+                tally.last_inner = reason
+                return wrapped(*args, **kwargs)
+            tally.turned_away += 1
+            tally.last_skip = reason
+            put(within)
+            try:
+                return wrapped(*args, **kwargs)
+            finally:
+                put(before)
         if instance is not None and not service.answers_for(instance):
             return wrapped(*args, **kwargs)
-        with Training(service, seam) as training:
-            training.begin(wrapped, instance, args, kwargs)
+        with Training(service, seam) as begun:
+            begun.begin(wrapped, instance, args, kwargs)
             result = wrapped(*args, **kwargs)
             if is_suspended(wrapped, result):
-                return Suspended(training, result)
-            training.succeed(result)
+                return Suspended(begun, result)
+            begun.succeed(result)
         return result
 
     return handle
-
-
-def _declined(service: Served, before: Scope, wrapped: Original, args: Args, kwargs: Kwargs) -> Any:
-    """A training call that is not recorded; what trains inside it is a part of it, and is not recorded either."""
-    __tracebackhide__ = True
-    name = service.name
-    reason, within = before.refusals.get(name) or before.refusal(name)
-    if within is None:
-        service.tally.inside(f"part of a call that is not recorded: {reason}")
-        return wrapped(*args, **kwargs)
-    service.tally.declined(reason)
-    put(within)
-    try:
-        return wrapped(*args, **kwargs)
-    finally:
-        put(before)
 
 
 def _observe(service: Served, seam: Seam, _base: type | None) -> Handler:

@@ -277,7 +277,8 @@ class Service:
         if self.owns(cls):
             return True
         owner = registry().owner_of(cls)
-        self.tally.declined(f"{cls.__module__}.{cls.__qualname__} is for the integration {owner!r} to record")
+        self.tally.began()
+        self.tally.skipped(f"{cls.__module__}.{cls.__qualname__} is for the integration {owner!r} to record")
         return False
 
     def sweep(self) -> None:

@@ -11,16 +11,17 @@ class Tally:
     """Counts of one integration. Whatever thread trains, when all is over `calls == runs + skips`.
 
     Attributes:
-        calls: training calls that are nobody else's part.
-        runs: how many of them were recorded.
-        skips: how many were not, and `last_skip` why.
+        runs: how many calls were recorded.
+        turned_away: how many began where nothing is recorded. Counted without a lock: it is done where a call must cost
+            next to nothing, and every count here that holds it holds it as often.
+        last_skip: why the last call that was not recorded was not.
         inner: training calls inside of another, which belong to that one, and `last_inner` to which.
     """
 
-    __slots__ = ("_lock", "calls", "inner", "last_inner", "last_skip", "runs", "skips")
+    __slots__ = ("_began", "_lock", "_skipped", "inner", "last_inner", "last_skip", "runs", "turned_away")
 
     def __init__(self) -> None:
-        self.calls = self.runs = self.skips = self.inner = 0
+        self._began = self._skipped = self.runs = self.turned_away = self.inner = 0
         self.last_skip = self.last_inner = ""
         self.renew_lock()
 
@@ -28,10 +29,20 @@ class Tally:
         """In a forked child: the thread that held the lock does not exist there."""
         self._lock = threading.RLock()  # a signal handler may train something
 
+    @property
+    def calls(self) -> int:
+        """Training calls that are nobody else's part."""
+        return self._began + self.turned_away
+
+    @property
+    def skips(self) -> int:
+        """How many of them were not recorded."""
+        return self._skipped + self.turned_away
+
     def began(self) -> None:
         """A training call is seen that is nobody else's part."""
         with self._lock:
-            self.calls += 1
+            self._began += 1
 
     def recorded(self) -> None:
         """It is recorded."""
@@ -41,17 +52,5 @@ class Tally:
     def skipped(self, reason: str) -> None:
         """It is not recorded."""
         with self._lock:
-            self.skips += 1
+            self._skipped += 1
             self.last_skip = reason
-
-    def declined(self, reason: str) -> None:
-        """A training call is seen that is nobody else's part, and it is not recorded."""
-        with self._lock:
-            self.calls += 1
-            self.skips += 1
-            self.last_skip = reason
-
-    def inside(self, account: str) -> None:
-        """A training call is seen inside of another; a search may make a million of them."""
-        self.inner += 1
-        self.last_inner = account
