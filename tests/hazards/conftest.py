@@ -1,4 +1,4 @@
-"""Both ways of patching, and plugins that are installed for the length of one test."""
+"""Plugins that are installed for the length of one test."""
 
 from __future__ import annotations
 
@@ -13,14 +13,6 @@ import pytest
 from steno.autologging import control
 
 PLUGINS = Path(__file__).parent / "plugins"
-
-
-@pytest.fixture(params=["in place", "attribute"], ids=["in_place", "attribute"])
-def installer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The test runs with each of the two ways of patching, in this process and in those that it starts."""
-    method: str = request.param
-    monkeypatch.setenv("STENO_PATCH", method)
-    return method
 
 
 class Site:

@@ -10,8 +10,8 @@ Points = list[tuple[int, float]]
 
 def runs() -> list[Run]:
     """Every run, in the order in which they were opened."""
-    found: list[Run] = steno.search_runs(output_format="list", order_by=["attributes.start_time ASC"])
-    return found
+    found: list[Run] = steno.search_runs(output_format="list")
+    return found[::-1]
 
 
 def the_run() -> Run:
