@@ -68,8 +68,9 @@ class Dataset:
     """
 
     def __init__(self, record: entities.Dataset, source: Any, name: str | None, digest: str | None) -> None:
-        if digest is not None and not isinstance(digest, str):
-            raise InvalidInputError(f"digest is {shown(digest)}, accepted is text: leave it out to have it computed")
+        for word, text in (("name", name), ("digest", digest)):
+            if text is not None and not isinstance(text, str):
+                raise InvalidInputError(f"{word} is {shown(text)}, accepted is text: leave it out, or write str(...)")
         self._source = source
         self._record = replace(
             record,

@@ -214,10 +214,9 @@ def log_inputs(
             f"log_inputs got models {shown(models)}, accepted is None: note the model in a tag, "
             "steno.set_tag('model', model_id)"
         )
-    run = session().current_run()
-    used = [
-        as_input(dataset, context, tags) for dataset, context, tags in zip(*given, strict=True) if dataset is not None
-    ]
+    rows = zip(*given, strict=True)
+    used = [as_input(dataset, context, tags) for dataset, context, tags in rows if dataset is not None]
+    run = session().current_run()  # what is wrong with the call is said before a run is opened for it
     for item in used:
         run.log_dataset(item.dataset, item.tags)
 

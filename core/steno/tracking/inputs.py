@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from steno.entities import Dataset, DatasetInput
+from steno.tracking.values import named_values
 
 __all__ = ["CONTEXT_TAG", "as_dataset", "as_input"]
 
@@ -30,5 +31,10 @@ def as_dataset(given: Any) -> Dataset:
 
 
 def as_input(given: Any, context: str | None = None, tags: Mapping[str, str] | None = None) -> DatasetInput:
-    """The record of one use of a dataset."""
-    return DatasetInput(as_dataset(given), {**(tags or {}), **({} if context is None else {CONTEXT_TAG: context})})
+    """The record of one use of a dataset.
+
+    Raises:
+        InvalidInputError: tags are no dict.
+    """
+    named = named_values({} if tags is None else tags, "tags")
+    return DatasetInput(as_dataset(given), {**named, **({} if context is None else {CONTEXT_TAG: context})})

@@ -118,7 +118,8 @@ def test_named_arrays_are_counted_by_name() -> None:
     assert dataset.targets is None
     assert dataset.profile["features_shape"] == {"a": (3,), "b": (3, 2)}
     assert dataset.profile["features_nbytes"] == {"a": 24, "b": 24}
-    assert json.loads(dataset.to_dict()["profile"])["features_shape"] == {"a": [3], "b": [3, 2]}
+    even = steno.data.from_numpy({"a": np.zeros(3), "b": np.ones(3)}, targets=np.ones(3))
+    assert json.loads(even.to_dict()["profile"])["features_shape"] == {"a": [3], "b": [3]}
     assert dataset.schema is not None
     assert (dataset.schema.features.input_names(), dataset.schema.targets) == (["a", "b"], None)
 
@@ -281,6 +282,9 @@ FRAME = pd.DataFrame(ROWS)
         (lambda: steno.data.from_pandas(FRAME, predictions="nope"), "predictions is 'nope'"),
         (lambda: steno.data.from_pandas(FRAME, source=5), "source is 5 .*leave it out"),
         (lambda: steno.data.from_pandas(FRAME, digest=5), "digest is 5"),  # type: ignore[arg-type]
+        (lambda: steno.data.from_pandas(FRAME, name=5), "name is 5"),  # type: ignore[arg-type]
+        (lambda: steno.log_input(FRAME, tags=["a"]), "tags"),  # type: ignore[arg-type]
+        (lambda: steno.log_inputs([FRAME], [None], ["a"]), "tags"),  # type: ignore[list-item]
         (lambda: steno.data.from_numpy([[1]]), r"features is .*numpy.asarray"),
         (lambda: steno.data.from_numpy({}), "features is {}"),
         (lambda: steno.data.from_numpy(np.ones(1), targets=[1]), "targets is"),
