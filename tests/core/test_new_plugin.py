@@ -44,7 +44,7 @@ def test_the_package_passes_its_own_tests_where_it_is_installed(tmp_path: Path) 
 
     assert done.returncode == 0, done.stdout + done.stderr
     seen = environment.run("steno", "integrations", "--json", cwd=tmp_path)
-    (row,) = [row for row in json.loads(seen.stdout) if row["name"] == "brand_new"]
+    (row,) = [row for row in json.loads(seen.stdout)["integrations"] if row["name"] == "brand_new"]
     assert (row["state"], row["distribution"]) == ("absent", "steno-brand-new 0.1.0")
 
 
