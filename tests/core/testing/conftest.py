@@ -153,6 +153,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tiny]:
     """A whole plugin of a whole framework, both installed, neither imported."""
     site = tmp_path / "site"
     monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("PYTHONPATH", str(site))
     (tmp_path / "tests").mkdir()
     before = set(sys.modules)
     yield Tiny(site, tmp_path / "tests" / "test_tiny.py")

@@ -86,6 +86,17 @@ class Bench:
         with IsolatedStore.made_in(self.folder / "hits", keep=("STENO_PATCH",)):
             self.hits = self._hits()
 
+    def expect_installed(self) -> None:
+        """The plugin is there to be found; its module is not loaded for it."""
+        names = registry().names()
+        if self.name not in names:
+            raise Failure(
+                f"no plugin called {self.name!r} is installed; installed are {', '.join(names)}",
+                "Nothing can be recorded without it",
+                "the entry point of group `steno` in pyproject.toml, whose name is the framework's import name, and "
+                "`pip install -e .`",
+            )
+
     # -- the framework
 
     def framework(self) -> Any:

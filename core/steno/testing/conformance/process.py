@@ -78,6 +78,7 @@ def main(job_file: str) -> None:
         write = partial(_write, report)
         write(method=rows[0].method)
         with _Attempt() as preparation:
+            bench.expect_installed()
             if rows[0].process == SHARED:
                 bench.prepare()
         for each in rows:
