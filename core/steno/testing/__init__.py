@@ -20,19 +20,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from steno.testing.conformance import Conformance
+    from steno.testing.flavor_contract import FlavorContract
     from steno.testing.interpreter import Interpreter
     from steno.testing.isolation import IsolatedStore
     from steno.testing.standstill import SteadyIds, StillClock
 
 _HOMES = {
     "Conformance": "steno.testing.conformance",
+    "FlavorContract": "steno.testing.flavor_contract",
     "Interpreter": "steno.testing.interpreter",
     "IsolatedStore": "steno.testing.isolation",
     "SteadyIds": "steno.testing.standstill",
     "StillClock": "steno.testing.standstill",
 }
 
-__all__ = ["Conformance", "Interpreter", "IsolatedStore", "SteadyIds", "StillClock"]
+__all__ = ["Conformance", "FlavorContract", "Interpreter", "IsolatedStore", "SteadyIds", "StillClock"]
 
 
 def __getattr__(name: str) -> Any:

@@ -48,7 +48,9 @@ def train(depth, X):
 '''
 
 PLUGIN = """
-from steno.plugin import Integration, hookimpl, observe, option, predicts, train
+import json
+from steno.errors import ModelError
+from steno.plugin import Integration, SavedFlavor, hookimpl, observe, option, predicts, train
 
 class Tiny(Integration):
     name, requires, owns = "tinyfw", "", ("tinyfw",)
@@ -67,6 +69,21 @@ class Tiny(Integration):
     @predicts("tinyfw.core:Model.predict")
     def predict(self, call, result):
         return call.self, call.arg("X")
+
+    def saver(self, model, folder):
+        if type(model).__name__ != "Model":
+            raise ModelError(f"{type(model).__name__} is no model of tinyfw")
+        (folder / "tiny.json").write_text(json.dumps(vars(model)))
+        return SavedFlavor({"data": "tiny.json"}, {"loader_module": "tinyfw_plugin"}, ["numpy"])
+
+    def loader(self, folder, conf):
+        from tinyfw import Model
+        model = Model()
+        vars(model).update(json.loads((folder / conf["data"]).read_text()))
+        return model
+
+    def runs_code(self, folder, conf):
+        return False
 
 @hookimpl
 def steno_integrations(register):
