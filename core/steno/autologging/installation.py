@@ -110,6 +110,19 @@ class Installation:
                 waiting.cancel()
                 return
 
+    def repair(self) -> None:
+        """Patch again what another tool has put in the place of ours, or put back when it went."""
+        with self._lock:
+            if self._closed or not self._journal.drop_foreign():
+                return
+            with self._service.guard.step("patching again"), self._journal.transaction():
+                for target in self._targets:
+                    module = sys.modules.get(target.found)
+                    for owner, name in () if module is None or target.methods else self._look_up(target, module):
+                        self._install(target, owner, name)
+                for family in self._families:
+                    family.walk(again=True)
+
     def close(self) -> None:
         """Switch off and undo everything; patches that cannot be undone become pass-through."""
         with self._lock:

@@ -6,11 +6,13 @@ import sys
 from types import FunctionType, ModuleType
 from typing import Any
 
+import wrapt
+
 from steno.autologging.trampoline import obstacle
-from steno.autologging.wrapper import by_reference
+from steno.autologging.wrapper import Wrapper, by_reference
 from steno.errors import IntegrationError, shown
 
-__all__ = ["find", "function_behind", "patchable", "pickled_by_value", "target"]
+__all__ = ["delegates", "find", "function_behind", "is_own", "patchable", "pickled_by_value", "target"]
 
 _MISSING: Any = object()
 _REFUSED = frozenset({"partialmethod", "cached_property", "member_descriptor", "getset_descriptor"})
@@ -43,16 +45,55 @@ def function_behind(owner: object, name: str, original: Any) -> FunctionType | N
     """
     if not isinstance(owner, (type, ModuleType)) or pickled_by_value(owner):
         return None
-    function = original
-    if isinstance(owner, type):
-        if name not in vars(owner):
-            return None  # the function belongs to a base class, and to all its other children
-        if isinstance(original, (staticmethod, classmethod)):
-            function = original.__func__
-        elif type(original).__name__ in ("_AvailableIfDescriptor", "_IffHasAttrDescriptor"):
-            function = original.fn  # scikit-learn's `@available_if`
+    if isinstance(owner, type) and name not in vars(owner):
+        return None  # the function belongs to a base class, and to all its other children
+    function = _bare(original)
+    inner = _below_foreign(owner, function)
+    # a foreign wrapper around what a base class defines: that one is shared with all its other children
+    if inner is not function and isinstance(owner, type) and inner.__qualname__ != f"{owner.__qualname__}.{name}":
+        inner = function
     # exactly: a foreign wrapt wrapper claims to be a function, and its `__code__` is another's
-    return function if type(function) is FunctionType and obstacle(function) is None else None
+    return inner if type(inner) is FunctionType and obstacle(inner) is None else None
+
+
+def is_own(owner: type | ModuleType, function: FunctionType) -> bool:
+    """Whether a function is the owner's own code, or of a package that it is made of; anything else is foreign."""
+    home = _package(function.__globals__.get("__name__"))
+    if isinstance(owner, ModuleType):
+        return home == _package(owner.__name__) or home in sys.stdlib_module_names
+    return home in sys.stdlib_module_names or any(home == _package(each.__module__) for each in owner.__mro__)
+
+
+def _package(module: object) -> str:
+    return str(module).partition(".")[0]
+
+
+def _bare(thing: Any) -> Any:
+    """What is behind a descriptor."""
+    if isinstance(thing, (staticmethod, classmethod)):
+        return thing.__func__
+    return thing.fn if delegates(thing) else thing
+
+
+def _below_foreign(owner: type | ModuleType, thing: Any) -> Any:
+    """The function under other tools' wrappers, as far as they tell: patched there, it outlives their coming and going.
+
+    Tools of the standard library's kind (`contextmanager`, `lru_cache`) make something else of a function; they are no
+    wrappers in this sense.
+    """
+    while type(thing) is not Wrapper:
+        inner = _bare(getattr(thing, "__wrapped__", None))
+        if inner is None:
+            break
+        if is_own(owner, thing) if type(thing) is FunctionType else not isinstance(thing, wrapt.BaseObjectProxy):
+            break
+        thing = inner
+    return thing
+
+
+def delegates(original: Any) -> bool:
+    """Whether this is scikit-learn's `@available_if`: a descriptor that keeps its function in `fn`."""
+    return type(original).__name__ in ("_AvailableIfDescriptor", "_IffHasAttrDescriptor")
 
 
 def patchable(original: Any) -> bool:

@@ -24,9 +24,9 @@ from functools import partial
 from types import ClassMethodDescriptorType, CodeType, FunctionType, MethodType
 from typing import Any, Literal
 
-from steno.autologging.owners import find, function_behind, patchable, pickled_by_value, target
+from steno.autologging.owners import delegates, find, function_behind, is_own, patchable, pickled_by_value, target
 from steno.autologging.trampoline import RESERVED, clone, is_trampoline, trampoline
-from steno.autologging.wrapper import Wrapper
+from steno.autologging.wrapper import Bound, Wrapper
 from steno.config import setting
 from steno.errors import IntegrationError, InvalidInputError, shown
 
@@ -130,8 +130,12 @@ class Patch(ABC):
 class _InPlace(Patch):
     installer = "in place"
 
-    def __init__(self, function: FunctionType, handler: Handler, target: str, label: str, *, enabled: bool) -> None:
-        super().__init__(target, label, enabled=enabled)
+    def __init__(
+        self, function: FunctionType, owner: Any, name: str, handler: Handler, label: str, *, enabled: bool
+    ) -> None:
+        super().__init__(target(owner, name), label, enabled=enabled)
+        self._owner = weakref.ref(owner)
+        self._attribute = name
         self._function = weakref.ref(function)
         self._handler = handler
         self._swap(function)
@@ -158,7 +162,18 @@ class _InPlace(Patch):
         function, code = self._function(), self._trampoline()
         if function is None or code is None:
             return False
-        return function.__code__ is code or _PROCESS.above(code) is not None  # another integration's lies on top
+        if function.__code__ is not code and _PROCESS.above(code) is None:  # no other integration's lies on top
+            return False
+        return not self._replaced(function)
+
+    def _replaced(self, function: FunctionType) -> bool:
+        """Whether the owner has another function of its own by now: a tool has put back what it found before us."""
+        owner = self._owner()
+        standing = None if owner is None else vars(owner).get(self._attribute)
+        standing = getattr(standing, "__func__", standing)
+        if owner is None or type(standing) is not FunctionType or standing is function:
+            return False
+        return not is_trampoline(standing.__code__) and is_own(owner, standing)
 
     def _alive(self) -> bool:
         return self._function() is not None and self._trampoline() is not None
@@ -213,7 +228,9 @@ class _Attribute(Patch):
 
     def _standing(self) -> Any:
         owner = self._owner()
-        return _MISSING if owner is None else vars(owner).get(self._name, _MISSING)
+        standing = _MISSING if owner is None else vars(owner).get(self._name, _MISSING)
+        # who saved `Model.fit` and puts it back gives us what binding had made of our wrapper
+        return standing._self_parent if type(standing) is Bound else standing
 
     def _stands(self) -> bool:
         wrapper, standing = self._wrapper(), self._standing()
@@ -317,6 +334,10 @@ class PatchJournal:
         """
         original = find(owner, name)
         function = None if self._method == "attribute" else function_behind(owner, name, original)
+        place = target(owner, name)
+        if function is None and delegates(original):
+            # MLflow and others reach for its `fn` past any proxy: the descriptor itself has to stay
+            owner, name, original, handler = original, "fn", original.fn, _split_instance(handler)
         with _PROCESS.lock:
             known = self._known(owner, name, function)
             if known is not None:
@@ -325,7 +346,7 @@ class PatchJournal:
                 return known
             patch = None if function is None else self._in_place(function, owner, name, original, handler, label)
             if patch is None:
-                patch = self._by_attribute(owner, name, original, handler, label)
+                patch = self._by_attribute(owner, name, original, handler, place, label)
             key = (id(owner), name) if patch.installer == "attribute" else (id(function), "")
             self._patches.pop(key, None)  # of something that lived at the same address
             self._patches[key] = patch
@@ -347,12 +368,11 @@ class PatchJournal:
         takes_instance = isinstance(owner, type) and not isinstance(original, staticmethod)
         entry = _split_instance(handler) if takes_instance else handler
         try:
-            return _InPlace(function, entry, target(owner, name), label, enabled=self._enabled)
+            return _InPlace(function, owner, name, entry, label, enabled=self._enabled)
         except (AttributeError, TypeError, ValueError, IntegrationError):  # code that cannot be replaced
             return None
 
-    def _by_attribute(self, owner: object, name: str, original: Any, handler: Handler, label: str) -> Patch:
-        place = target(owner, name)
+    def _by_attribute(self, owner: object, name: str, original: Any, handler: Handler, place: str, label: str) -> Patch:
         if not patchable(original):
             raise IntegrationError(
                 f"{place} is {shown(original)}, not a function that can be patched: "
@@ -400,6 +420,12 @@ class PatchJournal:
                 if id(patch) in wanted and patch.undo():
                     del self._patches[key]
 
+    def drop_foreign(self) -> bool:
+        """Take away what another tool's comings and goings have made useless. Returns whether there was any."""
+        lost = [patch for patch in self.patches if patch.state == "foreign"]
+        self._undo(lost)
+        return bool(lost)
+
     def reapply(self) -> tuple[Patch, ...]:
         """Patch again what has been replaced by a plain function since, and forget what no longer exists.
 
@@ -443,8 +469,10 @@ def _asked(switch: list[None]) -> Callable[[], bool]:
 
 def _own_code(original: Any) -> CodeType | None:
     """The code of a function, a static or class method; None for a trampoline, which nobody may keep alive."""
-    code = getattr(getattr(original, "__func__", original), "__code__", None)
-    return None if code is None or is_trampoline(code) else code
+    function = original.__func__ if type(original) in (staticmethod, classmethod) else original
+    if type(function) is not FunctionType:  # exactly: a foreign wrapt wrapper answers with the code of what it wraps
+        return None
+    return None if is_trampoline(function.__code__) else function.__code__
 
 
 def _weakly(thing: Any) -> Callable[[], Any]:

@@ -94,8 +94,10 @@ class Service:
     # -- switching
 
     def switch_on(self) -> None:
-        """Patch the framework if it has been imported, else as soon as it is. A second call does nothing."""
+        """Patch the framework if it has been imported, else as soon as it is. A second call repairs what is lost."""
         if self.on:
+            if self.installation is not None:
+                self.installation.repair()
             return
         self.on, self.why, self._problem = True, "", ""
         self.guard.try_again()

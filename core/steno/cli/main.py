@@ -9,7 +9,7 @@ import difflib
 import errno
 import importlib
 import warnings
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -71,12 +71,19 @@ class _LazyGroup(click.Group):
             raise CommandFailed(f"{error.strerror or error}: is there room where the output goes?") from error
 
 
-def _say(message: Warning | str, category: type[Warning], *place: Any) -> None:
+def _say(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,  # noqa: ARG001  as Python calls it
+    line: str | None = None,  # noqa: ARG001  as Python calls it
+) -> None:
     """A warning of ours is one line for people; the line of code that it came from is not theirs."""
     if issubclass(category, StenoWarning):
         click.echo(f"steno: {message}", err=True)
     else:
-        click.echo(warnings.formatwarning(message, category, *place[:2]), err=True, nl=False)
+        click.echo(warnings.formatwarning(message, category, filename, lineno), err=True, nl=False)
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

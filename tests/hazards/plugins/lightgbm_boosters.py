@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from steno.plugin import Call, Integration, classes, hookimpl, observe, train
@@ -19,7 +19,7 @@ class LightGBM(Integration):
         self._folds: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
     @train("lightgbm.engine:train", "lightgbm:train")
-    def training(self, call: Call) -> Iterator[None]:
+    def training(self, call: Call) -> Generator[None, Any, None]:
         """`lightgbm.train`."""
         call.run.params({**(call.arg("params") or {}), "num_boost_round": call.arg("num_boost_round", 100)})
         booster = yield
