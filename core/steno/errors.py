@@ -50,6 +50,11 @@ class StenoError(Exception):
 
     error_code = "INTERNAL_ERROR"
 
+    @property
+    def message(self) -> str:
+        """The text, under the name that `MlflowException` has for it."""
+        return str(self)
+
 
 class InvalidInputError(StenoError, ValueError):
     """A value cannot be recorded or understood."""

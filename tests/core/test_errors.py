@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from steno.errors import shown
+from steno.errors import NotFoundError, shown
 
 
 class Sulky:
@@ -38,3 +38,9 @@ def test_a_value_that_cannot_be_shown_is_named() -> None:
 def test_a_long_value_is_cut() -> None:
     """A message never grows with the value that it shows."""
     assert len(shown("x" * 10**6)) < 150
+
+
+def test_an_error_has_its_message_under_mlflows_name() -> None:
+    """Code that reads `error.message`, as of an `MlflowException`, reads the text."""
+    error = NotFoundError("there is no run 'x'")
+    assert (error.message, error.error_code) == ("there is no run 'x'", "RESOURCE_DOES_NOT_EXIST")
