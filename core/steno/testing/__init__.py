@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from steno.testing.interpreter import Interpreter
     from steno.testing.isolation import IsolatedStore
     from steno.testing.standstill import SteadyIds, StillClock
+    from steno.testing.store_contract import StoreContract
 
 _HOMES = {
     "Conformance": "steno.testing.conformance",
@@ -32,9 +33,18 @@ _HOMES = {
     "IsolatedStore": "steno.testing.isolation",
     "SteadyIds": "steno.testing.standstill",
     "StillClock": "steno.testing.standstill",
+    "StoreContract": "steno.testing.store_contract",
 }
 
-__all__ = ["Conformance", "FlavorContract", "Interpreter", "IsolatedStore", "SteadyIds", "StillClock"]
+__all__ = [
+    "Conformance",
+    "FlavorContract",
+    "Interpreter",
+    "IsolatedStore",
+    "SteadyIds",
+    "StillClock",
+    "StoreContract",
+]
 
 
 def __getattr__(name: str) -> Any:
