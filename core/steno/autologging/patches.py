@@ -15,6 +15,7 @@ stays as a pass-through, its state says `pinned`, and the next `undo` tries agai
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 import weakref
 from abc import ABC, abstractmethod
@@ -37,6 +38,8 @@ Installer = Literal["in place", "attribute"]
 PatchState = Literal["on", "off", "pinned", "foreign"]
 
 _MISSING: Any = object()
+# What sys.getrefcount says of an object that one local variable holds: that, and its own argument.
+_ONLY_HERE = 2
 
 
 class _Process:
@@ -193,7 +196,10 @@ class _InPlace(Patch):
             below.__code__ = behind.__code__
         # A thread, a generator or a foreign clone may still be inside our code, about to look the name up: the name
         # goes when the code goes, which is now if nobody is.
-        weakref.finalize(code, function.__globals__.pop, self._name, None).atexit = False
+        if sys.getrefcount(code) == _ONLY_HERE:
+            function.__globals__.pop(self._name, None)
+        else:
+            weakref.finalize(code, function.__globals__.pop, self._name, None).atexit = False
         return below is not None
 
     def reapply(self) -> bool:
