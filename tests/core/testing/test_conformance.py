@@ -84,7 +84,10 @@ def test_a_row_that_ends_the_interpreter_takes_no_other_with_it(tiny: Tiny, tmp_
     )
     found = outcomes(tiny, tmp_path, {42, 43, 44})
     assert {number: outcome for number, (outcome, _) in found.items()} == {42: "passed", 43: "failed", 44: "passed"}
-    assert found[43][1] == "the interpreter did not get through this row: exit code 9; it said\nlast words\n"
+    assert found[43][1] == (
+        "the interpreter did not get through this row: exit code 9. Look at: the last line of yours in what it said\n"
+        "last words\n"
+    )
 
 
 def test_a_test_file_that_imports_the_framework_is_told_so(tiny: Tiny, tmp_path: Path) -> None:

@@ -148,6 +148,13 @@ class Bench:
         """The integration under test, loaded."""
         return registry().integration(self.name)
 
+    def owns(self, file: str) -> bool:
+        """Whether this file is one of the plugin's, as far as the plugin is loaded."""
+        plugin = registry().plugins().get(self.name)
+        home = "" if plugin is None else plugin.value.partition(":")[0]
+        modules = [module for name, module in list(sys.modules.items()) if f"{name}.".startswith(f"{home}.")]
+        return any(getattr(module, "__file__", None) == file for module in modules)
+
     def status(self) -> StatusRow:
         """The integration's row of `steno.status()`."""
         return steno.status()[self.name]

@@ -107,4 +107,5 @@ def _ending(job: Path, folder: Path, installer: str) -> str:
             ).returncode
         except subprocess.TimeoutExpired:
             code = f"none, as it hung for {_LONGEST_S:.0f} s"
-    return f"exit code {code}; it said\n{output.read_text(encoding='utf-8', errors='replace')[-_TAIL:]}"
+    said = output.read_text(encoding="utf-8", errors="replace")[-_TAIL:]
+    return f"exit code {code}. Look at: the last line of yours in what it said\n{said}"

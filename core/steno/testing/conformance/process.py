@@ -25,10 +25,15 @@ _HUNG_S = 240.0
 
 
 class _Attempt:
-    """Whatever a row raises ends the row and not the interpreter."""
+    """Whatever a row raises ends the row and not the interpreter.
 
-    def __init__(self) -> None:
+    Args:
+        bench: of the row.
+    """
+
+    def __init__(self, bench: Bench) -> None:
         self.outcome = ("passed", "")
+        self._bench = bench
 
     def __enter__(self) -> _Attempt:
         return self
@@ -46,9 +51,18 @@ class _Attempt:
             text = "".join(traceback.format_exception(error))
             self.outcome = (
                 "failed",
-                f"{type(error).__name__} came out of it, and would have ended the program.\n{text}",
+                f"{type(error).__name__} came out of it, and would have ended the program. "
+                f"Look at: {_place(error, self._bench)}\n{text}",
             )
         return True
+
+
+def _place(error: BaseException, bench: Bench) -> str:
+    """Where an error comes from: the author's own line nearest to it, else the line that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == bench.job["file"] or bench.owns(frame.filename)]
+    found = (own or frames)[-1]
+    return f"{found.name} in {found.filename}, line {found.lineno}"
 
 
 def load(file: str, module: str, name: str) -> Any:
@@ -77,7 +91,7 @@ def main(job_file: str) -> None:
     with Path(job["report"]).open("w", encoding="utf-8") as report:
         write = partial(_write, report)
         write(method=rows[0].method)
-        with _Attempt() as preparation:
+        with _Attempt(bench) as preparation:
             bench.expect_installed()
             if rows[0].process == SHARED:
                 bench.prepare()
@@ -95,7 +109,7 @@ def _write(report: TextIO, **entry: str) -> None:
 
 
 def _run(bench: Bench, row: Row) -> tuple[str, str]:
-    with _Attempt() as attempt, IsolatedStore.made_in(bench.folder / row.method, keep=("STENO_PATCH",)) as store:
+    with _Attempt(bench) as attempt, IsolatedStore.made_in(bench.folder / row.method, keep=("STENO_PATCH",)) as store:
         bench.store = store
         row.body(bench.subject, bench)
     return attempt.outcome
