@@ -22,13 +22,11 @@ class Runs:
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a signal handler may train something
         self._claimed: dict[str, RunRecord] = {}
-        self._joined: OpenRun | None = None
 
     def renew(self) -> None:
         """In a forked child: the parent's runs are the parent's, and nobody is left who could release its lock."""
         self._lock = threading.RLock()
         self._claimed = {}
-        self._joined = None
 
     def refusal(self, service: Served) -> str:
         """Why nothing of this integration is recorded now; "" if a training may be."""
@@ -42,7 +40,7 @@ class Runs:
     def open(self, service: Served) -> RunRecord:
         """The user's active run if no training has been written into it, else a run of the training's own."""
         session = _session()
-        active = session.active() or self._join(session)
+        active = session.active() or session.joined()
         record = None if active is None else self._claim(active)
         if record is None:
             tags = {**service.extra_tags, "mlflow.autologging": service.name, "steno.integration": service.name}
@@ -61,16 +59,6 @@ class Runs:
                 return None
             record = self._claimed[active.run_id] = RunRecord(active, own=False)
             return record
-
-    def _join(self, session: Any) -> OpenRun | None:
-        """The run that another process opened for all of them, named by STENO_RUN_ID."""
-        wanted = os.environ.get("STENO_RUN_ID")
-        if not wanted:
-            return None
-        with self._lock:
-            if self._joined is None or self._joined.run_id != wanted:
-                self._joined = session.open_run(run_id=wanted)
-            return None if self._joined.ended else self._joined  # somebody here has ended it: it is not taken up again
 
 
 def _session() -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ContextDecorator
 from contextvars import ContextVar
@@ -229,7 +230,14 @@ def carried(items: Any, scope: Scope) -> Any:
 
 
 def rank() -> int:
-    """This process's place among those that train together, by the launcher's environment; 0 if it is alone."""
+    """This process's place among those that train together, 0 if it is alone.
+
+    Processes that PyTorch has brought together learn it from there: not every launcher sets the environment that says
+    it else, and one that starts a process per machine says the machine's.
+    """
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        return int(distributed.get_rank())
     for variable in _RANKS:
         text = os.environ.get(variable, "")
         if text.isdecimal():

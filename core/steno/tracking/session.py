@@ -51,6 +51,7 @@ class Session:
         self._handles: OrderedDict[str, OpenRun] = OrderedDict()
         self._latest: OpenRun | None = None
         self._consumed_run_id: str | None = None
+        self._joined: OpenRun | None = None
         self._at_exit_registered = False
         self._exiting = False
         self.scopes = Scopes()
@@ -203,7 +204,8 @@ class Session:
             run = self._create(recorder, str(experiment_id), name or extra.get(RUN_NAME_TAG), extra, start_time)
         self._open[run.run_id] = run
         self._latest = run
-        hooks.run_started(lambda: ActiveRun(self, run))
+        with self.scopes.telling(run):
+            hooks.run_started(lambda: ActiveRun(self, run))
         return run
 
     def _create(
@@ -213,7 +215,9 @@ class Session:
         run_id = new_run_id()
         known = self._context.known()
         chosen = name or random_name()
-        tags = {**self._context.cheap(), **(known or {}), **hooks.run_tags(), **extra, RUN_NAME_TAG: chosen}
+        with self.scopes.telling(None):
+            told = hooks.run_tags()
+        tags = {**self._context.cheap(), **(known or {}), **told, **extra, RUN_NAME_TAG: chosen}
         info = RunInfo(
             run_id,
             tag_value(RUN_NAME_TAG, chosen),
@@ -239,8 +243,13 @@ class Session:
         return place or (location.artifacts / experiment_id).as_uri()
 
     def _resume(self, recorder: Recorder, run_id: str, name: str | None, tags: Mapping[str, str]) -> OpenRun:
-        live = self._open.get(run_id)
-        run = live if live is not None else self._found(recorder, run_id)
+        run = self._open.get(run_id)
+        if run is None and self._joined is not None and self._joined.run_id == run_id:
+            run = self._joined
+        if run is None:
+            run = self._found(recorder, run_id)
+        if run_id == os.environ.get("STENO_RUN_ID"):
+            self._joined = run
         run.reopen(self._ended)
         recorder.opened(run_id, None, described=True)
         recorder.record(RunUpdated(run_id, status="RUNNING", end_time=-1))
@@ -284,6 +293,29 @@ class Session:
             self._keep(run)
         return run
 
+    def joined(self) -> OpenRun | None:
+        """The run that `STENO_RUN_ID` names; None if none is named, or if it was ended in this process.
+
+        Another process may have it open. Then that process ends it: with several of them, the first to end would end
+        the run of all the others. Where it is over, this process goes on with it and ends it.
+
+        Raises:
+            NotFoundError: no such run.
+            StateError: it is deleted.
+        """
+        wanted = os.environ.get("STENO_RUN_ID") or None
+        if wanted is None:
+            return None
+        with self._lock:
+            run = self._joined
+            if run is None or run.run_id != wanted:
+                run = self._open.get(wanted) or self._found(self.recorder, wanted)
+                if run.info.status == "RUNNING":
+                    run.ended, self._joined = False, run
+                else:
+                    run = self.open_run(run_id=wanted)
+            return None if run.ended else run
+
     def _keep(self, run: OpenRun) -> None:
         with self._lock:
             self._handles[run.run_id] = run
@@ -307,7 +339,8 @@ class Session:
     def _ended(self, run: OpenRun) -> None:
         self._open.pop(run.run_id, None)
         self._keep(run)
-        hooks.run_ended(lambda: ActiveRun(self, run))
+        with self.scopes.telling(run):
+            hooks.run_ended(lambda: ActiveRun(self, run))
 
     # -- which run
 
@@ -331,7 +364,7 @@ class Session:
         """The run that a `log_*` call means: the active one, else the last training's, else a new one."""
         run = self.scopes.active() or self.scopes.last_training()
         if run is None:
-            run = self.open_run(run_id=self.take_run_id())
+            run = (self.joined() if self.take_run_id() else None) or self.open_run()
             self.scopes.push(run)
         return run
 
@@ -409,6 +442,7 @@ class Session:
         for recorder in self._recorders.values():
             recorder.after_fork()
         self._open = {}
+        self._joined = None
         self._at_exit_registered = False
         atexit.unregister(self.at_exit)
 
