@@ -96,6 +96,13 @@ PROTECTIONS = [
         18,
     ),
     Protection(
+        "a target that is gone is named",
+        "service.py",
+        "        if self.installation.missing:\n",
+        "        if self.installation.missing is None:\n",
+        17,
+    ),
+    Protection(
         "an unknown option is refused before anything is changed",
         "options.py",
         "        if option is None:\n            raise InvalidInputError(",

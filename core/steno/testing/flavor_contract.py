@@ -12,10 +12,11 @@ from typing import Any, ClassVar, NoReturn
 
 import pytest
 
-from steno import testing
 from steno.errors import ModelError, StenoError, UntrustedModelError
 from steno.plugin import Integration
 from steno.testing.conformance.likeness import differences
+from steno.testing.interpreter import Interpreter
+from steno.testing.isolation import IsolatedStore
 
 __all__ = ["FlavorContract"]
 
@@ -91,7 +92,7 @@ class FlavorContract:
 
     # -- promises
 
-    def test_a_loaded_model_is_the_model_that_was_saved(self, steno_store: testing.IsolatedStore) -> None:
+    def test_a_loaded_model_is_the_model_that_was_saved(self, steno_store: IsolatedStore) -> None:
         """Loaded by the integration, a model is of the same class and predicts the same to the bit."""
         model = self.fit()
         loaded = self._namespace().load_model(self._saved(model, steno_store), trust=True)
@@ -99,7 +100,7 @@ class FlavorContract:
             self._fail(f"a {type(model).__name__} comes back as {type(loaded).__name__}", "loader")
         self._expect_same(self.predict(loaded, self.rows()), model, "loaded, the model")
 
-    def test_pyfunc_predicts_what_the_model_predicts(self, steno_store: testing.IsolatedStore) -> None:
+    def test_pyfunc_predicts_what_the_model_predicts(self, steno_store: IsolatedStore) -> None:
         """By `steno.pyfunc` the same rows give the same predictions, and the block for other readers is complete."""
         model = self.fit()
         path = self._saved(model, steno_store)
@@ -114,7 +115,7 @@ class FlavorContract:
         if not requirements:
             self._fail("requirements.txt is empty: nobody could install what the model needs", "saver")
 
-    def test_a_signature_takes_the_rows_of_the_training(self, steno_store: testing.IsolatedStore) -> None:
+    def test_a_signature_takes_the_rows_of_the_training(self, steno_store: IsolatedStore) -> None:
         """With a signature and an example inferred from rows, those rows give the same predictions as without."""
         model, rows = self.fit(), self.rows()
         infer = _steno().models.infer_signature
@@ -127,7 +128,7 @@ class FlavorContract:
         if not loaded.metadata.saved_input_example_info:
             self._fail("the input example is not in MLmodel", "saver")
 
-    def test_a_folder_that_was_altered_is_refused(self, steno_store: testing.IsolatedStore) -> None:
+    def test_a_folder_that_was_altered_is_refused(self, steno_store: IsolatedStore) -> None:
         """With any byte changed, any file added or taken away, nothing of the folder is loaded."""
         path = self._saved(self.fit(), steno_store)
         files = [file for file in sorted(path.rglob("*")) if file.is_file() and file.name != "manifest.json"]
@@ -143,7 +144,7 @@ class FlavorContract:
         (path / "added.txt").unlink()
         self._namespace().load_model(path, trust=True)
 
-    def test_code_runs_only_with_consent(self, steno_store: testing.IsolatedStore) -> None:
+    def test_code_runs_only_with_consent(self, steno_store: IsolatedStore) -> None:
         """A model whose loading runs code from its files is refused unless trusted; any other loads without a word."""
         path = self._saved(self.fit(), steno_store)
         described = _steno().models.Model.load(path)
@@ -157,9 +158,7 @@ class FlavorContract:
             if runs_code:
                 self._fail("a model that runs code is loaded without trust=True", "runs_code")
 
-    def test_a_fresh_process_loads_it(
-        self, steno_store: testing.IsolatedStore, steno_python: testing.Interpreter
-    ) -> None:
+    def test_a_fresh_process_loads_it(self, steno_store: IsolatedStore, steno_python: Interpreter) -> None:
         """A process that has not trained, nor imported the framework, loads the folder and predicts the same."""
         model = self.fit()
         path = self._saved(model, steno_store)
@@ -169,7 +168,7 @@ class FlavorContract:
             self._fail(f"a fresh process cannot load the model: {done.stderr[-2000:]}", "loader")
         self._expect_same(_unpickled(prediction), model, "in a fresh process the model")
 
-    def test_a_logged_model_belongs_to_its_run(self, steno_store: testing.IsolatedStore) -> None:
+    def test_a_logged_model_belongs_to_its_run(self, steno_store: IsolatedStore) -> None:
         """Logged with a run, the model is found under the run and loads without being asked whether it is trusted."""
         steno = _steno()
         model = self.fit()
@@ -181,7 +180,7 @@ class FlavorContract:
         if outputs != [info.model_id]:
             self._fail(f"the run has the models {outputs}, logged was {info.model_id}", "saver")
 
-    def test_saving_leaves_the_model_as_it_is(self, steno_store: testing.IsolatedStore) -> None:
+    def test_saving_leaves_the_model_as_it_is(self, steno_store: IsolatedStore) -> None:
         """A model that was saved is the same object with the same content as before."""
         model, other = self.fit(), self.fit()
         unsteady = differences(model, other)
@@ -190,7 +189,7 @@ class FlavorContract:
         if found:
             self._fail(f"saving changed the model: {found}", "saver")
 
-    def test_another_object_is_saved_whole_or_refused(self, steno_store: testing.IsolatedStore) -> None:
+    def test_another_object_is_saved_whole_or_refused(self, steno_store: IsolatedStore) -> None:
         """An object of another kind comes back as it was, or is refused by its class with nothing left behind."""
         path = steno_store.path / "other"
         before = set(steno_store.path.iterdir())
@@ -207,7 +206,7 @@ class FlavorContract:
         if type(loaded) is not _NoModel:
             self._fail(f"an object of another class is saved, and comes back as {loaded!r:.200}", "saver")
 
-    def test_mlflow_loads_it(self, steno_store: testing.IsolatedStore) -> None:
+    def test_mlflow_loads_it(self, steno_store: IsolatedStore) -> None:
         """Real MLflow, in a process without steno, loads the folder by pyfunc and by flavor and predicts the same."""
         if _MLFLOW_PYTHON is None:
             pytest.skip("STENO_TEST_MLFLOW_PYTHON names no Python with MLflow")
@@ -235,12 +234,12 @@ class FlavorContract:
     def _namespace(self) -> Any:
         return getattr(_steno(), self.integration)
 
-    def _saved(self, model: Any, store: testing.IsolatedStore, **options: Any) -> Path:
+    def _saved(self, model: Any, store: IsolatedStore, **options: Any) -> Path:
         path = store.path / "saved"
         self._namespace().save_model(model, path, **self.save_options, **options)
         return path
 
-    def _pickled_rows(self, store: testing.IsolatedStore) -> Path:
+    def _pickled_rows(self, store: IsolatedStore) -> Path:
         path = store.path / "rows.pickle"
         path.write_bytes(pickle.dumps(self.rows()))
         return path

@@ -115,3 +115,14 @@ def test_a_plugin_that_is_not_installed_is_said_so(tiny: Tiny, tmp_path: Path) -
     assert outcome == "failed"
     assert text.startswith("no plugin called 'tinyfw' is installed; installed are ")
     assert text.endswith("whose name is the framework's import name, and `pip install -e .`")
+
+
+def test_a_framework_without_a_version_is_served_whatever_it_is(tiny: Tiny, tmp_path: Path) -> None:
+    """Where a framework states no version the row on versions is skipped with the reason; metadata count as well."""
+    tiny.write("tinyfw/__init__.py", "from tinyfw.core import Model, train\n")
+    reason = "tinyfw states no version, by __version__ or as a distribution: any version is served"
+    assert outcomes(tiny, tmp_path, {18}) == {18: ("skipped", reason)}
+    tiny.plugin(('"tinyfw", ""', '"tinyfw", "Tiny-Framework>=1"'))
+    tiny.write("tiny_framework-3.0.dist-info/METADATA", "Name: tiny-framework\nVersion: 3.0\n\n")
+    (tmp_path / "again").mkdir()
+    assert outcomes(tiny, tmp_path / "again", {18}) == {18: ("passed", "")}

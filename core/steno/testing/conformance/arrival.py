@@ -17,7 +17,8 @@ from steno.autologging.installation import Installation
 from steno.testing.conformance import seams
 from steno.testing.conformance.attempt import kept
 from steno.testing.conformance.bench import Bench
-from steno.testing.conformance.row import Skipped, row
+from steno.testing.conformance.failure import Skipped
+from steno.testing.conformance.row import row
 from steno.testing.conformance.subject import Subject
 
 __all__ = ["Arrival"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from steno.testing.conformance.row import Failure, Skipped
+from steno.testing.conformance.failure import Failure, Skipped
 
 __all__ = ["kept"]
 

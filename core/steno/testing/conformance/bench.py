@@ -24,8 +24,8 @@ from steno.errors import StenoWarning
 from steno.plugin import Integration, Seam
 from steno.registry import registry
 from steno.testing.conformance import seams
+from steno.testing.conformance.failure import Failure, Skipped
 from steno.testing.conformance.likeness import differences
-from steno.testing.conformance.row import Failure, Skipped
 from steno.testing.conformance.seams import Hit
 from steno.testing.conformance.snapshot import Snapshot
 from steno.testing.conformance.state import process_state

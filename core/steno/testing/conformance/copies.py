@@ -16,8 +16,9 @@ from typing import Any
 import cloudpickle
 
 from steno.testing.conformance.bench import Bench
+from steno.testing.conformance.failure import Skipped
 from steno.testing.conformance.likeness import differences
-from steno.testing.conformance.row import Skipped, row
+from steno.testing.conformance.row import row
 from steno.testing.conformance.seams import UNCOPYABLE
 from steno.testing.conformance.subject import Subject
 

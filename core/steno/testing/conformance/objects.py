@@ -12,9 +12,10 @@ import steno
 from steno.autologging.owners import find
 from steno.testing.conformance.attempt import kept
 from steno.testing.conformance.bench import Bench
+from steno.testing.conformance.failure import Skipped
 from steno.testing.conformance.foreign import Cover, Swap, swap_or_cover
 from steno.testing.conformance.likeness import differences
-from steno.testing.conformance.row import Skipped, row
+from steno.testing.conformance.row import row
 from steno.testing.conformance.seams import Hit
 from steno.testing.conformance.subject import Subject
 

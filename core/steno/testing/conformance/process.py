@@ -16,7 +16,8 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from steno.testing.conformance.bench import Bench
-from steno.testing.conformance.row import SHARED, Failure, Row, Skipped, rows_of
+from steno.testing.conformance.failure import Failure, Skipped
+from steno.testing.conformance.row import SHARED, Row, rows_of
 from steno.testing.isolation import IsolatedStore
 
 __all__ = ["load", "main"]

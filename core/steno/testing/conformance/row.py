@@ -4,37 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 if TYPE_CHECKING:
     from steno.testing.conformance.bench import Bench
-    from steno.testing.conformance.laboratory import Laboratory
 
-__all__ = ["INSTALLERS", "SHARED", "Failure", "Row", "Skipped", "is_expected", "row", "rows_of"]
+__all__ = ["INSTALLERS", "SHARED", "Row", "is_expected", "row", "rows_of"]
 
 INSTALLERS = ("in place", "attribute")
 
 # The process of the rows that need no fresh interpreter: the framework is imported, and put back after each row.
 SHARED = "shared"
-
-
-class Failure(AssertionError):  # noqa: N818  it is what a row comes to, no fault of its own
-    """What a row found.
-
-    Args:
-        found: what happened, in a sentence.
-        user: what that would mean for the users of the plugin.
-        look: where to look in the plugin.
-    """
-
-    def __init__(self, found: str, user: str, look: str) -> None:
-        super().__init__(f"{found.rstrip('.')}. {user.rstrip('.')}. Look at: {look}")
-
-
-class Skipped(Exception):  # noqa: N818  nothing went wrong
-    """This row cannot be checked here; the text says why, and what to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +42,13 @@ class Row:
         return f"hazard_{self.number:02}", f"hazard_{self.number:02}[{installer}]"
 
 
+class _Runs(Protocol):
+    """What runs rows elsewhere: the laboratory."""
+
+    def outcome(self, subject: type, row: Row, installer: str) -> tuple[str, str]:
+        """What became of a row, "passed", "failed" or "skipped", and the text to show."""
+
+
 def row(
     process: str = SHARED, *, installers: tuple[str, ...] = INSTALLERS, turn: int = 0
 ) -> Callable[[Callable[[Any, Bench], None]], Callable[..., None]]:
@@ -75,7 +64,7 @@ def row(
         name = body.__name__
         known = Row(int(name.split("_")[2]), name, process, body, turn)
 
-        def test(self: Any, installer: str, steno_laboratory: Laboratory) -> None:
+        def test(self: Any, installer: str, steno_laboratory: _Runs) -> None:
             __tracebackhide__ = True
             _judge(type(self), known, installer, steno_laboratory)
 
@@ -102,7 +91,7 @@ def is_expected(subject: Any, known: Row, installer: str) -> str | None:
     return next((listed[key] for key in known.keys(installer) if key in listed), None)
 
 
-def _judge(subject: Any, known: Row, installer: str, laboratory: Laboratory) -> None:
+def _judge(subject: Any, known: Row, installer: str, laboratory: _Runs) -> None:
     __tracebackhide__ = True
     outcome, text = laboratory.outcome(subject, known, installer)
     reason = is_expected(subject, known, installer)

@@ -16,8 +16,9 @@ import steno
 from steno.entities import Run
 from steno.testing.conformance.attempt import kept
 from steno.testing.conformance.bench import Bench
+from steno.testing.conformance.failure import Skipped
 from steno.testing.conformance.foreign import swap_or_cover
-from steno.testing.conformance.row import Skipped, row
+from steno.testing.conformance.row import row
 from steno.testing.conformance.seams import UNCOPYABLE, Hit
 from steno.testing.conformance.subject import Subject
 from steno.tracking.session import session

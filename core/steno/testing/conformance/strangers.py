@@ -8,8 +8,9 @@ from typing import Any
 import steno
 from steno.autologging.owners import find, function_behind
 from steno.testing.conformance.bench import Bench
+from steno.testing.conformance.failure import Skipped
 from steno.testing.conformance.foreign import Cover, Swap
-from steno.testing.conformance.row import Skipped, row
+from steno.testing.conformance.row import row
 from steno.testing.conformance.subject import Subject
 
 __all__ = ["Strangers"]

@@ -18,7 +18,7 @@ from steno.testing.conformance.subject import Subject
 
 __all__ = ["Undoing"]
 
-_TOGGLES = 40
+_TOGGLES = 20
 _FEWEST_FITS = 2
 _THREADS = 4
 _OFF_IS_OFF = "Your users could not switch you off"
