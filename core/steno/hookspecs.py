@@ -5,6 +5,9 @@ fewer arguments than the spec. Each implementation is called alone, so one that 
 reaches the user's program; its fault is shown by `steno.status()`. They are called in the order in which plugins were
 registered: the always-on ones by their place on `sys.path` and their distribution's name, then the others as their
 frameworks arrive; `@hookimpl(tryfirst=True)` comes before these, `trylast=True` behind.
+
+A hook around a run may use steno: what it logs belongs to that run, runs that it opens are its own, and a plugin is not
+told of those that it opens or ends there.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ module is loaded, alone, when its framework has been imported. What goes wrong i
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import threading
 import time
@@ -29,6 +30,13 @@ __all__ = ["ALWAYS_ON", "API", "FRAMEWORKS", "Plugin", "Registry", "registry", "
 
 API = 1
 _KINDS = (bool, int, float, str, tuple, type(None))
+# A plugin may open runs in these, and is not told of what it does itself. In the others one URI may lead to another.
+_TOLD = {
+    "steno_run_started": "runs",
+    "steno_run_ended": "runs",
+    "steno_run_tags": "tags",
+    "steno_status": "status",
+}
 
 
 @dataclass(slots=True)
@@ -116,6 +124,7 @@ class Registry:
         self._owners: dict[str, str] = {}
         self._loaded_of: object = None
         self._blocked: set[str] = set()
+        self._thread = threading.local()
 
     def renew_lock(self) -> None:
         """In a forked child: the thread that held the lock does not exist there."""
@@ -249,13 +258,18 @@ class Registry:
     def load_always_on(self) -> None:
         """Load the plugins of group `steno.plugins` that are not loaded yet. Every question about hooks does it."""
         plugins = self.plugins()
-        if self._scanned == self._loaded_of:
-            return
-        self._loaded_of = self._scanned  # before anything is loaded: a plugin may ask about hooks itself
         blocked = self._blocked | config.names("disable")
-        for name, plugin in plugins.items():
-            if plugin.always_on and name not in blocked:
-                self.load(name)
+        wanted = (self._scanned, blocked)
+        if wanted == self._loaded_of or getattr(self._thread, "loading", False):
+            return
+        self._thread.loading = True  # a plugin may ask about hooks itself while it is imported
+        try:
+            for name, plugin in plugins.items():
+                if plugin.always_on and name not in blocked:
+                    self.load(name)  # where another thread is at it, this waits for that one's import
+        finally:
+            self._thread.loading = False
+        self._loaded_of = wanted
 
     def integration(self, name: str) -> Integration:
         """The integration of one plugin, loaded if need be.
@@ -312,10 +326,18 @@ class Registry:
         self.load_always_on()
         for implementation in self._implementations(hook):
             plugin = self._plugins.get(implementation.plugin_name) or Plugin(implementation.plugin_name, "")
+            doing = (plugin.name, _TOLD.get(hook))
+            busy: frozenset[tuple[str, str | None]] = getattr(self._thread, "busy", frozenset())
+            if doing in busy:
+                continue
             result = None
-            with _Isolated(plugin, f"hook {hook}", fatal=False):
-                given = implementation.function(*[arguments[name] for name in implementation.argnames])
-                result = given if given is None or read is None else read(given)
+            self._thread.busy = busy | {doing} if hook in _TOLD else busy
+            try:
+                with _Isolated(plugin, f"hook {hook}", fatal=False):
+                    given = implementation.function(*[arguments[name] for name in implementation.argnames])
+                    result = given if given is None or read is None else read(given)
+            finally:
+                self._thread.busy = busy
             if result is not None:
                 yield result
 
@@ -323,7 +345,13 @@ class Registry:
         if self._manager is None:
             return []
         found = getattr(self._manager.hook, hook).get_hookimpls()  # pluggy calls them from the last to the first
-        return sorted(found, key=lambda each: each.trylast - each.tryfirst)
+        blocked = config.names("disable")
+        heard = [each for each in found if not (each.plugin_name in blocked and self._is_always_on(each.plugin_name))]
+        return sorted(heard, key=lambda each: each.trylast - each.tryfirst)
+
+    def _is_always_on(self, name: str) -> bool:
+        plugin = self._plugins.get(name)
+        return plugin is not None and plugin.always_on
 
     def block(self, name: str) -> None:
         """Take a plugin out: its hooks are not called until `unblock`. An unknown name waits for its plugin."""
@@ -342,8 +370,6 @@ class Registry:
                 if plugin is not None and plugin.state == "loaded":
                     with _Isolated(plugin, f"registering {plugin.value}", fatal=True):
                         self._manager.register(plugin.module, name)
-        if plugin is not None and plugin.always_on and self._loaded_of is not None:
-            self.load(name)
 
     def blocked(self, name: str) -> bool:
         """Whether `block` took this plugin out."""
@@ -351,13 +377,28 @@ class Registry:
 
 
 def _refuse_wrappers(manager: pluggy.PluginManager, plugin: Plugin) -> None:
-    """Each implementation is called alone, so there is nothing that one could wrap."""
+    """Each implementation is called alone, so there is nothing that one could wrap, and nobody awaits it."""
     for caller in manager.get_hookcallers(plugin.module) or ():
         for each in caller.get_hookimpls():
-            if each.plugin is plugin.module and (each.wrapper or each.hookwrapper):
+            if each.plugin is not plugin.module:
+                continue
+            if each.wrapper or each.hookwrapper:
                 raise IntegrationError(
                     f"its {caller.name} is a wrapper, accepted are plain functions: write @hookimpl without `wrapper`"
                 )
+            kind = next((kind for kind, is_one in _SUSPENDED.items() if is_one(each.function)), "")
+            if kind:
+                raise IntegrationError(
+                    f"its {caller.name} is {kind}, which would never run; accepted are plain functions: write "
+                    f"`def {caller.name}(...)` with `return`"
+                )
+
+
+_SUSPENDED: dict[str, Callable[[Any], bool]] = {
+    "a coroutine function": inspect.iscoroutinefunction,
+    "an async generator function": inspect.isasyncgenfunction,
+    "a generator function": inspect.isgeneratorfunction,
+}
 
 
 def _resolve(value: str) -> Any:

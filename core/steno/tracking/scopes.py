@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,7 @@ class Scopes:
         self._stack: ContextVar[tuple[_Entry, ...]] = ContextVar("steno_stack", default=())
         self._training: ContextVar[OpenRun | None] = ContextVar("steno_training", default=None)
         self._last: ContextVar[OpenRun | None] = ContextVar("steno_last", default=None)
+        self._told: ContextVar[tuple[OpenRun | None] | None] = ContextVar("steno_told", default=None)
         self._thread = threading.local()
         self._everywhere: tuple[_Entry, ...] = ()
         self._lock = threading.RLock()
@@ -54,6 +57,10 @@ class Scopes:
         for entry in reversed(self._stack.get()):
             if not entry.run.ended:
                 return entry.run
+        told = self._told.get()
+        if told is not None:
+            run = told[0]
+            return None if run is None or run.ended else run
         everywhere = self._everywhere
         if not everywhere:
             return None
@@ -77,6 +84,36 @@ class Scopes:
                     return entry.run
         return None
 
+    @contextmanager
+    def telling(self, run: OpenRun | None) -> Iterator[None]:
+        """Plugins are being told of a run: what they log belongs to it, and what they open is nobody else's.
+
+        Args:
+            run: the run; None while it is only about to be opened.
+        """
+        variables: tuple[ContextVar[Any], ...] = (self._stack, self._training, self._last)
+        before = [variable.get() for variable in variables]
+        noted = dict(vars(self._thread))
+        known = self._everywhere
+        self._stack.set(())
+        self._training.set(None)
+        vars(self._thread).clear()
+        token = self._told.set((run,))
+        try:
+            yield
+        finally:
+            self._told.reset(token)
+            for variable, value in zip(variables, before, strict=True):
+                variable.set(value)
+            vars(self._thread).clear()
+            vars(self._thread).update(noted)
+            if self._everywhere is not known:
+                thread = threading.get_ident()
+                with self._lock:
+                    self._everywhere = tuple(
+                        entry for entry in self._everywhere if entry.thread != thread or entry in known
+                    )
+
     def trained(self, run: OpenRun) -> None:
         """Note the run of the last training of this scope."""
         self._training.set(run)
@@ -90,6 +127,8 @@ class Scopes:
     def last_training(self) -> OpenRun | None:
         """The run of the last training of this scope; in a notebook also of an earlier cell."""
         run: OpenRun | None = self._training.get() or getattr(self._thread, "training", None)
+        if run is None:
+            (run,) = self._told.get() or (None,)
         return run
 
     def last(self) -> OpenRun | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -188,6 +189,15 @@ def test_a_plugin_that_is_switched_off_is_not_told(install: Install, how: str, m
         pass
     assert {each[0] for each in told()} == {"b started", "b ended"}
     assert control.status()["a"].state == {"environment": "blocked", "disable": "off"}[how]
+    if how == "environment":  # who set that variable has the last word
+        control.enable("a")
+        with steno.start_run():
+            pass
+        assert {each[0] for each in told()} == {"b started", "b ended"}
+        monkeypatch.setenv("STENO_DISABLE", "b")
+        with steno.start_run():
+            pass
+        assert [each[0] for each in told()][4:] == ["a started", "a ended"]
     if how == "disable":
         control.enable("a")
         with steno.start_run():
@@ -202,6 +212,8 @@ def test_a_plugin_that_is_switched_off_is_not_told(install: Install, how: str, m
         ("import no_such_driver", "importing bad_plugin raised ModuleNotFoundError: No module named 'no_such_driver'"),
         ("@hookimpl(wrapper=True)\ndef steno_run_tags():\n    return (yield)\n", "steno_run_tags is a wrapper"),
         ("@hookimpl\ndef steno_run_begun(run):\n    pass\n", "unknown hook 'steno_run_begun'"),
+        ("@hookimpl\nasync def steno_run_ended():\n    pass\n", "steno_run_ended is a coroutine function, which would"),
+        ("@hookimpl\ndef steno_run_ended():\n    yield\n", "steno_run_ended is a generator function, which would"),
     ],
 )
 def test_a_plugin_that_cannot_be_loaded(install: Install, source: str, why: str) -> None:
@@ -231,6 +243,103 @@ def test_a_script_that_only_logs_by_hand_tells_plugins_too(install: Install, run
     )
     done = run_python(script, str(site))
     assert (done.stdout, done.stderr) == ("told FINISHED {'loss': 0.5}\nTrue\n", "")
+
+
+# -- plugins that use steno themselves
+
+
+def test_what_a_plugin_logs_belongs_to_the_run_that_it_is_told_of(install: Install) -> None:
+    """`log_*` in a hook writes into that run, whatever else is active; no run is opened by it, none left open."""
+    install(
+        "notes",
+        """
+        import steno
+
+        @hookimpl
+        def steno_run_started(run):
+            told.list.append(steno.active_run() == run)
+            steno.log_param("host", "n1")
+
+        @hookimpl
+        def steno_run_ended(run):
+            told.list.append(steno.active_run())
+            steno.set_tag("closed", "yes")
+        """,
+    )
+    with steno.start_run(run_name="outer") as outer:
+        with steno.start_run(run_name="inner", nested=True):
+            pass
+        assert steno.active_run() == outer
+        steno.log_metric("loss", 0.5)
+    assert steno.active_run() is None
+    assert told() == [True, True, None, None]
+    found = {run.info.run_name: run for run in steno.search_runs(output_format="list")}
+    assert set(found) == {"outer", "inner"}
+    for run in found.values():
+        assert (run.info.status, run.data.params, run.data.tags["closed"]) == ("FINISHED", {"host": "n1"}, "yes")
+    assert found["outer"].data.metrics == {"loss": 0.5}
+
+
+def test_runs_that_a_plugin_opens_are_its_own(install: Install) -> None:
+    """A plugin is not told of them, another is; one left open is not taken for the user's."""
+    install(
+        "summary",
+        """
+        import steno
+
+        @hookimpl
+        def steno_run_ended(run):
+            with steno.start_run(run_name="summary of " + run.info.run_name):
+                pass
+            steno.start_run(run_name="left open")
+        """,
+    )
+    install("bell", "@hookimpl\ndef steno_run_started(run):\n    told.list.append(run.info.run_name)\n")
+    with steno.start_run(run_name="mine"):
+        pass
+    assert told() == ["mine", "summary of mine", "left open"]
+    assert steno.active_run() is None
+    assert [steno.status()[name].last_fault for name in ("summary", "bell")] == ["", ""]
+    with steno.start_run(run_name="next") as run:
+        assert steno.active_run() == run
+    found = {run.info.run_name: run for run in steno.search_runs(output_format="list")}
+    assert "mlflow.parentRunId" not in found["next"].data.tags
+
+
+def test_a_plugin_may_ask_for_status_in_its_hooks(install: Install) -> None:
+    """Several plugins that call `steno.status()` in `steno_status` are each asked once more at most, not for ever."""
+    for name in ("a", "b", "c"):
+        install(
+            name,
+            """
+            import steno
+
+            @hookimpl
+            def steno_status():
+                told.list.append("{name}")
+                return {"{name}": steno.status()["{name}"].state}
+            """,
+        )
+    assert steno.status().plugins == {"a": "on", "b": "on", "c": "on"}
+    assert len(told()) < 20
+    assert [steno.status()[name].last_fault for name in ("a", "b", "c")] == ["", "", ""]
+
+
+def test_plugins_that_another_thread_is_loading_are_told_too(install: Install) -> None:
+    """Of several threads whose runs come first, none goes on before the plugins are there to hear of its run."""
+    install("bell", "import time\ntime.sleep(0.3)\n" + textwrap.dedent(TELLS))
+
+    def work(name: str) -> None:
+        with steno.start_run(run_name=name):
+            pass
+
+    threads = [threading.Thread(target=work, args=(f"run {number}",)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(each[1] for each in told() if each[0] == "bell started") == ["run 0", "run 1", "run 2", "run 3"]
+    assert len([each for each in told() if each[0] == "bell ended"]) == 4
 
 
 # -- stores
