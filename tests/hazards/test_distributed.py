@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -124,6 +127,47 @@ def test_hazard_79_other_processes_join_the_run_that_they_are_told(installer: st
     assert run.info.run_id == mine.info.run_id
     assert run.data.params["var_smoothing"] == "0.25"
     assert {"before", "rank_0", "rank_1"} <= set(run.data.metrics)
+
+
+OPENED = """
+import os, signal, sys
+import steno
+run = steno.start_run()
+print(run.info.run_id, flush=True)
+os.kill(os.getpid(), signal.SIGSTOP)  # before its writer, who comes twice a second, has brought it into the store
+sys.stdin.read()
+"""
+JOINED = """
+import steno
+steno.search_runs(output_format="list")
+print("asks", flush=True)
+steno.log_metric("joined", 1.0)
+"""
+
+
+def test_hazard_79_a_run_that_was_opened_just_now_is_found() -> None:
+    """A process that is started at once with STENO_RUN_ID finds the run, though it is not in the store yet."""
+
+    def started(source: str, **environment: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", source]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env={**os.environ, **environment})
+
+    with started(OPENED) as first, contextlib.ExitStack() as stack:
+        stack.callback(first.kill)  # it would not end where it stands
+        assert first.stdin is not None
+        assert first.stdout is not None
+        run_id = first.stdout.readline().strip()
+        with started(JOINED, STENO_RUN_ID=run_id) as second:
+            assert second.stdout is not None
+            assert second.stdout.readline() == "asks\n"
+            time.sleep(0.2)  # it asks in vain
+            first.send_signal(signal.SIGCONT)
+            assert second.wait(60) == 0
+        first.stdin.close()
+        assert first.wait(60) == 0
+    run = the_run()
+    assert (run.info.run_id, run.data.metrics) == (run_id, {"joined": 1.0})
 
 
 def test_hazard_79_a_run_that_is_over_is_gone_on_with_once(run_python: RunPython) -> None:

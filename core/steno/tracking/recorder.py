@@ -14,12 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
-from steno.errors import StoreError
+from steno.entities import Run
+from steno.errors import NotFoundError, StoreError
 from steno.store.base import JournalPosition, Rejection, Store
 from steno.store.records import Record, RunCreated, Tags
 from steno.tracking.location import Location
 from steno.tracking.notices import notices
-from steno.tracking.recovery import Recovered, abandoned, recover
+from steno.tracking.recovery import Recovered, abandoned, is_on_its_way, recover
 from steno.tracking.spool import Spool
 from steno.tracking.turn import Turn
 
@@ -32,6 +33,8 @@ _APPLY_TIMEOUT_S = 2.0
 _LONGEST_PAUSE_S = 30.0
 _IDLE_TICKS = 20
 _FORK_WAIT_S = 60.0
+_COMING_S = 10.0
+_LOOK_EVERY_S = 0.02
 _TURNS = 2
 
 
@@ -284,6 +287,22 @@ class Recorder:
         return Recovered()
 
     # -- runs
+
+    def awaited(self, run_id: str, read: Callable[[], Run]) -> Run:
+        """A run that another process may have opened just now: it takes a moment until its journal is in the store.
+
+        Raises:
+            NotFoundError: no such run is on its way.
+        """
+        until, coming = time.monotonic() + _COMING_S, True
+        while True:
+            try:
+                return read()
+            except NotFoundError:
+                if not coming or time.monotonic() > until:
+                    raise
+            coming = is_on_its_way(run_id, self.location.journals, self.location.store, self._spool.writer)
+            time.sleep(_LOOK_EVERY_S if coming else 0)  # one look more in any case: it may have come in between
 
     def opened(self, run_id: str, created: RunCreated | None, *, described: bool) -> None:
         """Note that a run is open in this process; its journal answers for it.

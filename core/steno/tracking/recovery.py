@@ -19,7 +19,7 @@ from steno.store.records import Record, RunCreated, RunUpdated, Tags
 from steno.tracking.journal import JournalName, read_frames, read_header, try_lock
 from steno.tracking.notices import notices
 
-__all__ = ["Recovered", "abandoned", "recover"]
+__all__ = ["Recovered", "abandoned", "is_on_its_way", "recover"]
 
 _BATCH = 20_000
 _ENDED = ("FINISHED", "FAILED", "KILLED")
@@ -68,6 +68,23 @@ def abandoned(folder: Path, store: str, own: str) -> dict[str, list[JournalName]
         if name.writer != own:
             writers.setdefault(name.writer, []).append(name)
     return writers
+
+
+def is_on_its_way(run_id: str, folder: Path, name: str, own: str) -> bool:
+    """Whether the journal of another process has a run that the store may not have yet."""
+    for journal in _journals(folder, name):
+        if journal.writer != own:
+            try:
+                fd = os.open(folder / journal.file, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:  # it has just been deleted: everything in it is in the store
+                return True
+            try:
+                records = read_frames(fd, read_header(fd)[1])
+                if any(isinstance(record, RunCreated) and record.run_id == run_id for record, _ in records):
+                    return True
+            finally:
+                os.close(fd)
+    return False
 
 
 def recover(store: Store, folder: Path, name: str, own: str = "") -> Recovered:

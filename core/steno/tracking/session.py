@@ -243,11 +243,8 @@ class Session:
         return place or (location.artifacts / experiment_id).as_uri()
 
     def _resume(self, recorder: Recorder, run_id: str, name: str | None, tags: Mapping[str, str]) -> OpenRun:
-        run = self._open.get(run_id)
-        if run is None and self._joined is not None and self._joined.run_id == run_id:
-            run = self._joined
-        if run is None:
-            run = self._found(recorder, run_id)
+        joined = self._joined if self._joined is not None and self._joined.run_id == run_id else None
+        run = self._open.get(run_id) or joined or self._found(recorder, run_id)
         if run_id == os.environ.get("STENO_RUN_ID"):
             self._joined = run
         run.reopen(self._ended)
@@ -263,7 +260,7 @@ class Session:
         if not isinstance(run_id, str):
             raise InvalidInputError(f"run_id is {shown(run_id)}, accepted is text such as run.info.run_id")
         try:
-            found = self.settled(recorder).get_run(run_id)
+            found = recorder.awaited(run_id, lambda: self.settled(recorder).get_run(run_id))
         except NotFoundError as fault:
             if run_id != os.environ.get("STENO_RUN_ID"):
                 raise
