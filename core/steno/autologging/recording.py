@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from steno.autologging.record import RunRecord
     from steno.autologging.served import Served
 
-__all__ = ["Call", "Handle", "RecordingStep", "parameter_names"]
+__all__ = ["Call", "Handle", "RecordingStep", "parameter_names", "plain"]
 
 
 FAULTS_TAG = "steno.faults"
@@ -175,7 +175,7 @@ class Handle:
         record = self.record()
         if record is not None:
             with self.step("chart"):
-                text = json.dumps(_plain(spec), allow_nan=False)
+                text = json.dumps(plain(spec), allow_nan=False)
                 record.open_run.artifacts.log_text(text, f"charts/{name.removesuffix('.json')}.json")
 
     def text(self, text: str, name: str) -> None:
@@ -340,18 +340,18 @@ def _is_number(value: Any) -> bool:
 
 
 def _table_text(name: str, columns: Mapping[str, Sequence[Any]]) -> str:
-    plain = {str(column): _plain(values) for column, values in columns.items()}
-    rows = [list(row) for row in zip(*plain.values(), strict=True)]
+    found = {str(column): plain(values) for column, values in columns.items()}
+    rows = [list(row) for row in zip(*found.values(), strict=True)]
     if not name.endswith(".csv"):
-        return json.dumps({"columns": list(plain), "data": rows}, allow_nan=False)
+        return json.dumps({"columns": list(found), "data": rows}, allow_nan=False)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(plain)
+    writer.writerow(found)
     writer.writerows(rows)
     return text.getvalue()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The value as JSON has it: arrays as lists, a missing number as null, an infinite one as text."""
     if type(value) in (bool, int, str, type(None)):
         return value
@@ -360,10 +360,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset, range)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     as_list = getattr(value, "tolist", None) or getattr(value, "to_list", None)
     if as_list is not None:
-        return _plain(as_list())
+        return plain(as_list())
     return str(value)

@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from steno.autologging.recording import plain
+from steno.display import printable
+
 __all__ = ["PatchRow", "Status", "StatusRow"]
 
 _COLUMNS = ("integration", "state", "version", "patches", "calls", "runs", "why")
@@ -18,6 +21,8 @@ _WIDEST_OPTION = 40
 _LEFT = "text-align:left;vertical-align:top"
 _STYLES = {"on": "green", "waiting": "green", "partial": "yellow", "pinned": "yellow", "blocked": "yellow"}
 _WRONG = ("broken", "unsupported")
+_ONE_LINE = 16  # where the values stand in a row in full
+_NARROW = 72  # columns of a terminal in which the reason needs the room of the numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,10 @@ class StatusRow:
     options: Mapping[str, Any] | None = None
     options_help: Mapping[str, str] | None = None
 
+    def __post_init__(self) -> None:
+        for name in _TEXTS:  # words of plugins and of exceptions: no codes for the terminal, nothing that is no text
+            object.__setattr__(self, name, _clean(getattr(self, name)))
+
     def cells(self) -> dict[str, str]:
         """The row as the table shows it."""
         return _cells(self)
@@ -96,6 +105,13 @@ class StatusRow:
 
     def __rich__(self) -> Any:
         return _rich_of_row(self)
+
+
+_TEXTS = ("why", "version", "distribution", "last_skip", "last_inner", "last_fault", "last_traceback")
+
+
+def _clean(text: str) -> str:
+    return printable(text.expandtabs()).encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +148,15 @@ class Status(Mapping[str, StatusRow]):
     def _repr_html_(self) -> str:
         return _html_of_table(self)
 
-    def __rich__(self) -> Any:
-        return _rich_of_table(self)
+    def __rich_console__(self, _console: Any, options: Any) -> Iterator[Any]:
+        yield _rich_of_table(self, options.max_width)
+        yield from self.plugin_lines()
+
+    def plugin_lines(self) -> Iterator[str]:
+        """What plugins had to say about themselves, a line each."""
+        for name, said in (self.plugins or {}).items():
+            pairs = [f"{key} {_short(value)}" for key, value in said.items()] if isinstance(said, Mapping) else [said]
+            yield _clean(f"{name}: {', '.join(map(str, pairs))}")
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as plain JSON values."""
@@ -142,8 +165,8 @@ class Status(Mapping[str, StatusRow]):
             "integrations": [asdict(row) for row in self.rows],
             "plugins": dict(self.plugins or {}),
         }
-        plain: dict[str, Any] = json.loads(json.dumps(data, default=str))
-        return plain
+        found: dict[str, Any] = plain(data)
+        return found
 
 
 # -- the table
@@ -155,7 +178,7 @@ def _cells(row: StatusRow) -> dict[str, str]:
         notes.append(f"skipped {row.skips}: {row.last_skip}")
     if row.inner and not row.calls:
         notes.append(f"{row.inner} inside: {row.last_inner}")
-    if row.last_fault:
+    if row.last_fault and row.last_fault != row.why:
         notes.append(f"fault: {row.last_fault}")
     return {
         "integration": row.name,
@@ -180,7 +203,11 @@ def _table(status: Status) -> str:
         first, *rest = textwrap.wrap(cells["why"], _WIDEST_WHY) or [""]
         lines.append("  ".join([*shown, first]).rstrip())
         lines += [" " * len("  ".join([*shown, ""])) + part for part in rest]
-    return "\n".join(lines)
+    return "\n".join([*lines, *status.plugin_lines()])
+
+
+def _short(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _html_of_table(status: Status) -> str:
@@ -190,19 +217,21 @@ def _html_of_table(status: Status) -> str:
         cells = row.cells()
         body += "<tr>" + "".join(f"<td style='{_LEFT}'>{html.escape(cells[key])}</td>" for key in _COLUMNS) + "</tr>"
     note = f"<p>{html.escape(status.note)}</p>" if status.note else ""
-    return f"{note}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    said = "".join(f"<p>{html.escape(line)}</p>" for line in status.plugin_lines())
+    return f"{note}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{said}"
 
 
-def _rich_of_table(status: Status) -> Any:
+def _rich_of_table(status: Status, width: int) -> Any:
     from rich.table import Table  # noqa: PLC0415  30 ms, and whoever asks has loaded it
     from rich.text import Text  # noqa: PLC0415  the same
 
     made = Table(box=None, pad_edge=False, header_style="dim", caption=Text(status.note) if status.note else None)
-    for column in _COLUMNS:
+    columns = ("integration", "state", "why") if width < _NARROW else _COLUMNS
+    for column in columns:
         made.add_column(column, justify="right" if column in _NUMBERS else "left", no_wrap=column != "why")
     for row in status.rows:
         cells = row.cells()
-        made.add_row(*(Text(cells[column], _style(row) if column == "state" else "") for column in _COLUMNS))
+        made.add_row(*(Text(cells[column], _style(row) if column == "state" else "") for column in columns))
     return made
 
 
@@ -238,7 +267,7 @@ def _options(row: StatusRow) -> Iterator[tuple[str, str]]:
 def _lines(row: StatusRow) -> Iterator[str]:
     yield f"{row.name}: {row.state}"
     for title, value in _facts(row).items():
-        yield f"  {title:<14}{value}"
+        yield f"  {title:<14}" + value.replace("\n", "\n" + " " * _ONE_LINE)
     options = list(_options(row))
     if options:
         widest = max((len(option) for option, _ in options if len(option) <= _WIDEST_OPTION), default=0)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from steno.autologging.recording import plain
 from steno.autologging.report import PatchRow, Status, StatusRow
 from steno.autologging.service import Service
 from steno.autologging.switchboard import BLOCKED, Switchboard, blocked_names, is_blocked
@@ -31,7 +32,8 @@ def status_of(switchboard: Switchboard) -> Status:
 def _mapping(said: object) -> Mapping[str, Any]:
     if not isinstance(said, Mapping):
         raise InvalidInputError(f"steno_status gave {shown(said)}, accepted is a mapping: return {{'what': 'how'}}")
-    return {str(key): value for key, value in said.items()}
+    found: dict[str, Any] = plain(said)
+    return found
 
 
 def _note(switchboard: Switchboard, nobody: Collection[str]) -> str:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import importlib
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import click
 
 import steno
 from steno.autologging import control
+from steno.autologging.guard import Guard
 from steno.autologging.report import Status, StatusRow
 from steno.cli.options import json_option, print_json
 from steno.cli.screen import console, indented, styled, table
+from steno.display import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 __all__ = ["integrations"]
 
+_COLUMNS = ("integration", "state", "version", "patches", "plugin from")
+_NARROW = 72  # columns of a terminal in which the reason needs the room of the rest
 _MARKS = {
     "on": ("●", "green"),
     "waiting": ("○", "green"),
@@ -52,7 +55,8 @@ def integrations(names: tuple[str, ...], load: bool, patches: bool, as_json: boo
         if waiting and (load or row.name in names):
             _load(row.name)
     rows = [control.describe(name) for name in names] or list(steno.status().values())
-    chosen = Status(rows, status.note, status.plugins)
+    said = status.plugins or {}
+    chosen = Status(rows, status.note, {name: said[name] for name in names if name in said} if names else said)
     if as_json:
         print_json(chosen.to_json())
         return
@@ -64,6 +68,9 @@ def integrations(names: tuple[str, ...], load: bool, patches: bool, as_json: boo
         screen.print(_table(chosen, screen))
         for row in rows if patches else ():
             _print_patches(row, screen)
+    said_lines = list(chosen.plugin_lines())
+    if said_lines:
+        screen.print(styled("\n", "\n".join(said_lines)), soft_wrap=True)
     if status.note:
         screen.print(styled("\n", status.note))
 
@@ -83,27 +90,31 @@ def _print_patches(row: StatusRow, screen: Console) -> None:
 
 
 def _load(name: str) -> None:
-    """Import one framework; what its import raises is shown in place of a traceback."""
-    if find_spec(name) is None:
-        return
-    try:
-        importlib.import_module(name)
-    except (ImportError, OSError) as error:
-        click.echo(f"steno: importing {name} failed: {error}", err=True)
+    """Import one framework; whatever its import raises is shown in place of a traceback."""
+    guard = Guard(name)
+    guard.silent = True
+    with guard.step("import") as step:
+        try:
+            importlib.import_module(name)
+        except SystemExit as error:
+            raise ImportError(f"it ends the program with SystemExit({error})") from error
+    if step.fault is not None:
+        click.echo(printable(f"steno: importing {name} failed: {step.fault}"), err=True)
 
 
 def _table(status: Status, screen: Console) -> RenderableType:
     made = table(screen)
-    for heading, right in (("integration", False), ("state", False), ("version", False), ("patches", True)):
-        made.add_column(heading, justify="right" if right else "left", no_wrap=True)
-    made.add_column("plugin from", no_wrap=True)
+    narrow = screen.width < _NARROW
+    for heading in ("integration", "state") if narrow else _COLUMNS:
+        made.add_column(heading, justify="right" if heading == "patches" else "left", no_wrap=True)
     made.add_column("why")
     for row in status.values():
         mark, style = _MARKS.get(row.state, ("?", ""))
-        made.add_row(
+        cells = [
             styled((row.name, "bold")), styled((f"{mark} {row.state}", style)), styled(row.version or "–"),
-            styled(str(len(row.patches)) if row.patches else "–"), styled((row.distribution, "dim")), styled(_why(row)),
-        )  # fmt: skip
+            styled(str(len(row.patches)) if row.patches else "–"), styled((row.distribution, "dim")),
+        ]  # fmt: skip
+        made.add_row(*(cells[:2] if narrow else cells), styled(_why(row)))
     return made
 
 

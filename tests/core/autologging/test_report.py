@@ -68,10 +68,14 @@ a note
 integration  state    version  patches  calls  runs  why
 otherfw      waiting                 0      0     0  otherfw has not been imported
 toyfw        on       1.4.0          4     12    10  skipped 2: switched off here by steno.off(); fault: fit
-                                                     after: ValueError: a < b [bold]"""
+                                                     after: ValueError: a < b [bold]
+sender: sent 3, last "a < b"
+x: 1"""
 
 STATUS = Status(
-    (StatusRow("otherfw", "waiting", "otherfw has not been imported", options={}), FULL), "a note", {"x": 1}
+    (StatusRow("otherfw", "waiting", "otherfw has not been imported", options={}), FULL),
+    "a note",
+    {"sender": {"sent": 3, "last": "a < b"}, "x": 1},
 )
 
 
@@ -96,7 +100,33 @@ def test_in_rich() -> None:
     assert lines[0].split() == ["integration", "state", "version", "patches", "calls", "runs", "why"]
     assert lines[2].split(maxsplit=6)[6].startswith("skipped 2: switched off here by steno.off(); fault: fit after")
     assert "[bold]" in " ".join(lines)
-    assert lines[-1].strip() == "a note"
+    assert [line.strip() for line in lines[-3:]] == ["a note", 'sender: sent 3, last "a < b"', "x: 1"]
+
+
+def test_a_narrow_terminal_has_room_for_the_reason() -> None:
+    """In rich and on the command line, state and reason are there in full where the numbers find no room."""
+    console = Console(width=44, color_system=None)
+    with console.capture() as caught:
+        console.print(STATUS)
+    lines = [line.rstrip() for line in caught.get().splitlines()]
+    assert lines[0].split() == ["integration", "state", "why"]
+    assert lines[1:3] == ["otherfw      waiting  otherfw has not been", "                      imported"]
+    done = CliRunner().invoke(main, ["integrations"], env={"COLUMNS": "44"})
+    assert "sklearn      ○ waiting  sklearn has not been\n                        imported\n" in done.output
+    assert "…" not in done.output
+
+
+def test_words_of_others_are_no_codes_for_a_terminal() -> None:
+    """What an exception says may hold escapes, tabs, lines and half characters: it prints, and encodes, everywhere."""
+    row = StatusRow(
+        "toyfw", "broken", "bad \x1b[31m\tred\nsecond \udcff", last_fault="bad \x1b[31m\tred\nsecond \udcff"
+    )
+    status = Status((row,), plugins={"a": {"b": "\x1b[31m\udcff"}})
+    for shown in (str(row), str(status), row._repr_html_(), status._repr_html_(), json.dumps(status.to_json())):
+        assert "\x1b" not in shown
+        assert shown.encode()
+    assert str(row).splitlines()[1:3] == ["  why           bad \ufffd[31m       red", "                second \\udcff"]
+    assert "fault:" not in str(status), "it is the reason already"
 
 
 def test_in_a_notebook() -> None:
@@ -123,7 +153,7 @@ def test_in_a_notebook() -> None:
 def test_as_json() -> None:
     """As JSON every field is there under its name, patches as objects."""
     data = json.loads(json.dumps(STATUS.to_json()))
-    assert (data["note"], data["plugins"]) == ("a note", {"x": 1})
+    assert (data["note"], data["plugins"]) == ("a note", {"sender": {"sent": 3, "last": "a < b"}, "x": 1})
     (_, full) = data["integrations"]
     assert set(full) == set(StatusRow.__dataclass_fields__)
     assert full["patches"][0] == {"target": "toyfw.core:_fast", "installer": "attribute", "state": "on"}
@@ -183,6 +213,23 @@ def test_a_broken_plugin_on_the_command_line(toy: Any) -> None:
         "  why           importing plug_otherfw raised RuntimeError: half done",
     ]
     assert "raise RuntimeError('half done')" in done.output
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("raise ValueError('numpy ABI')", "ValueError: numpy ABI"),
+        ("import no_such_part", "ModuleNotFoundError: No module named 'no_such_part'"),
+        ("raise SystemExit(3)", "ImportError: it ends the program with SystemExit(3)"),
+    ],
+)
+def test_a_framework_that_cannot_be_imported_on_the_command_line(toy: Any, source: str, error: str) -> None:
+    """Whatever its import raises is one line on stderr, and everything else is shown."""
+    toy.write("toyfw/__init__.py", source + "\n")
+    for arguments in (["integrations", "toyfw", "notebook"], ["integrations", "--load", "toyfw", "notebook"]):
+        done = CliRunner().invoke(main, arguments)
+        assert (done.exit_code, done.stderr) == (0, f"steno: importing toyfw failed: {error}\n")
+        assert "notebook: on" in done.stdout
 
 
 def test_patches_of_all_on_the_command_line(toy: Any, core: Any) -> None:

@@ -174,6 +174,28 @@ def test_plugins_tell_status_about_themselves(install: Install) -> None:
     status = control.status()
     assert status.plugins == {"a": {"sent": 3}, "c": "fine"}
     assert "steno_status gave 7 (int)" in status["b"].last_fault
+    assert str(status).splitlines()[-2:] == ["a: sent 3", "c: fine"]
+
+
+def test_what_a_plugin_tells_about_itself_is_plain(install: Install) -> None:
+    """Whatever it holds, status can be printed and made JSON; what has no text is the plugin's fault alone."""
+    install(
+        "a",
+        """
+        from fractions import Fraction
+
+        @hookimpl
+        def steno_status():
+            return {"a": {(1, 2): Fraction(1, 3), "rate": float("nan"), "kinds": {b"x"}, None: [float("inf")]}}
+        """,
+    )
+    install("b", "@hookimpl\ndef steno_status():\n    loop = {}\n    loop['b'] = loop\n    return loop\n")
+    status = control.status()
+    assert status.to_json()["plugins"] == {
+        "a": {"(1, 2)": "1/3", "rate": None, "kinds": ["b'x'"], "None": ["Infinity"]}
+    }
+    assert str(status).splitlines()[-1] == 'a: (1, 2) "1/3", rate null, kinds ["b\'x\'"], None ["Infinity"]'
+    assert status["b"].last_fault.startswith("hook steno_status raised RecursionError")
 
 
 @pytest.mark.parametrize("how", ["disable", "environment"])
