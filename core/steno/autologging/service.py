@@ -244,6 +244,17 @@ class Service:
                 f"integration {self.name!r} was asked for by name and cannot be served: {problem}; install such a "
                 f"version, or leave {self.name!r} out"
             )
+        if self.on and self._is_broken():  # it could not be patched, and somebody has reason to think that it can be
+            self.switch_off(self.why)
+            self.switch_on()
+            if self._is_broken():
+                raise IntegrationError(
+                    f"integration {self.name!r} was asked for by name and cannot be patched: {self.why}; its traceback "
+                    f"is in steno.status()[{self.name!r}]; repair its plugin, or leave {self.name!r} out"
+                )
+
+    def _is_broken(self) -> bool:
+        return self._problem == "broken"
 
     # -- what its handlers ask and tell
 

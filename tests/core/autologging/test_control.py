@@ -185,7 +185,7 @@ def test_a_broken_plugin_stops_nobody(toy: Any) -> None:
 
 
 def test_patching_that_fails_is_undone_whole(toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If one patch of a framework cannot be made for a reason of ours, none of its patches stays."""
+    """If one patch of a framework cannot be made for a reason of ours, none stays; asked by name, it is tried again."""
     core = toy.framework()
     original = core.Model.fit.__code__
 
@@ -200,6 +200,14 @@ def test_patching_that_fails_is_undone_whole(toy: Any, monkeypatch: pytest.Monke
     assert control.status()["toyfw"].state == "broken"
     assert core.Model.fit.__code__ is original
     assert fits(core, toy) == 0
+    for ask in (control.enable, lambda name: control.autolog(only=name), lambda _: steno.toyfw.autolog()):
+        with pytest.raises(IntegrationError, match="'toyfw' was asked for by name and cannot be patched: patching"):
+            ask("toyfw")
+    assert control.status()["toyfw"].state == "broken"
+    monkeypatch.undo()
+    control.enable("toyfw")
+    assert control.status()["toyfw"].state == "on"
+    assert fits(core, toy) == 1
 
 
 def test_another_plugins_classes_are_left_to_it(toy: Any) -> None:
