@@ -309,22 +309,11 @@ def search_runs(
         raise InvalidInputError("search_runs got experiment_ids and experiment_names, accepted is one of them")
     if isinstance(max_results, bool) or not isinstance(max_results, int) or max_results < 0:
         raise InvalidInputError(f"max_results is {shown(max_results)}, accepted is how many runs at most: 100")
-    here = session()
-    store = here.store
-    if experiment_names is not None:
-        wanted = [experiment_name(name) for name in _several(experiment_names, "experiment_names")]
-        named = (store.get_experiment_by_name(name) for name in wanted)
-        ids = [found.experiment_id for found in named if found is not None]
-    elif experiment_ids:
-        ids = _ids(experiment_ids)
-    elif search_all_experiments:
-        ids = [found.experiment_id for found in search_experiments()]
-    else:
-        ids = [here.experiment_id()]
+    ids = _searched(experiment_ids, experiment_names, everywhere=search_all_experiments)
     runs: list[Run] = []
     token = None
     while ids and len(runs) < max_results:
-        page = store.search_runs(
+        page = session().store.search_runs(
             ids,
             filter_string=filter_string or "",
             order_by=order_by or (),
@@ -337,6 +326,20 @@ def search_runs(
         if token is None:
             break
     return as_frame(runs, output_format)
+
+
+def _searched(ids: Sequence[str] | None, names: Sequence[str] | None, *, everywhere: bool) -> list[str]:
+    """The experiments in which a search looks."""
+    here = session()
+    if names is not None:
+        wanted = [experiment_name(name) for name in _several(names, "experiment_names")]
+        named = (here.store.get_experiment_by_name(name) for name in wanted)
+        return [found.experiment_id for found in named if found is not None]
+    if ids:
+        return _ids(ids)
+    if everywhere:
+        return [found.experiment_id for found in search_experiments()]
+    return [here.experiment_id()]
 
 
 def _several(values: Any, what: str) -> list[Any]:
