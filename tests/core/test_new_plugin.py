@@ -30,6 +30,7 @@ def call(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["new-plugin", *arguments], catch_exceptions=False)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_package_passes_its_own_tests_where_it_is_installed(tmp_path: Path) -> None:
     """The printed commands, run in an environment of their own, install the package and pass its tests and the kit."""

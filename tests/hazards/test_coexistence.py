@@ -189,6 +189,7 @@ print(json.dumps([len(orders), wrong]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not MLFLOW, reason="STENO_TEST_MLFLOW_PYTHON names no interpreter that has mlflow")
 def test_hazard_11_mlflow_and_steno_record_side_by_side(installer: str, tmp_path: Path) -> None:
     """With `mlflow.autolog()` on the same estimators, in every order of on and off, each records its own runs.

@@ -33,6 +33,7 @@ def assert_passes(environment: Environment, project: Path, folder: Path) -> None
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_third_partys_plugin_passes_its_tests_beside_our_wheel(environment: Environment, tmp_path: Path) -> None:
     """`steno-toy`, a wheel in an environment of its own, passes the whole kit with nothing of this tree."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.packaging.environments import ROOT, Environment, wheel_of
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_an_always_on_plugin_passes_its_tests_beside_our_wheel(tmp_path: Path) -> None:
     """`steno-webhook`, a wheel in an environment of its own, posts the runs of real programs to a real server."""
     project = ROOT / "examples" / "steno-webhook"
