@@ -9,6 +9,7 @@ import pytest
 
 from conftest import RunPython
 from tests.hazards.conftest import Site
+from tests.hazards.records import points, the_run
 
 FORKED = (
     '"""Fork, and see how the child ends."""'
@@ -105,6 +106,30 @@ def test_hazard_54_no_lock_of_ours_is_held_in_a_child(installer: str, site: Site
     found = _ran(run_python, LOCKS, timeout=280)
     assert {"steno.registry.Registry._lock", "steno.autologging.patches._Process.lock"} <= set(found)
     assert {name: ends for name, ends in found.items() if set(ends) != {0}} == {}
+
+
+ENDED = """
+import os, sys
+import steno
+
+with steno.start_run() as run:
+    steno.log_metric("of", 0.0)
+steno.Client().log_metric(run.info.run_id, "of", 0.5, step=1)
+
+pid = os.fork()
+if pid == 0:
+    steno.Client().log_metric(run.info.run_id, "of", 1.0, step=2)
+    sys.exit(0)
+assert os.waitpid(pid, 0)[1] == 0  # all that the child logged is in the store, and nothing of ours need be
+print(len(steno.Client().get_metric_history(run.info.run_id, "of")))
+"""
+
+
+def test_hazard_54_what_a_child_logs_into_a_run_that_ended_is_kept(run_python: RunPython) -> None:
+    """A run that ended just before the fork takes what the child logs, and stays ended."""
+    assert _ran(run_python, ENDED, timeout=60) == 3
+    run = the_run()
+    assert points(run, "of") == [(0, 0.0), (1, 0.5), (2, 1.0)]
 
 
 FORKS = """

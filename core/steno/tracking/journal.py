@@ -18,7 +18,7 @@ import fcntl
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -250,6 +250,12 @@ class Journal:
         else:
             end = self.end  # what follows the last whole frame is a torn one
         return Batch(records, end, unreadable) if end > self.taken else None
+
+    def unapplied(self) -> Iterable[Record]:
+        """What was written and is not in the store yet; nothing is taken."""
+        if self.exact:
+            return [*(self.batch.records if self.batch else ()), *self.records]
+        return [record for record, _ in read_frames(self.fd, self.applied) if record is not None]
 
     def distrust(self) -> None:
         """From here on the file is read; `records` is incomplete or too long."""

@@ -432,9 +432,10 @@ class Recorder:
     def after_fork(self) -> None:
         """In a forked child: forget the parent's buffers, close its files without unlocking them, begin anew."""
         spool, store = self._spool, self._store
+        known = spool.known()
         spool.abandon()
         if store is not None:
             store.discard()
         calm = len(self._held) == _TURNS
-        self._start_over({**spool.borrowed, **spool.runs})
+        self._start_over(known)
         self._journal_only = not calm

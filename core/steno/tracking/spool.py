@@ -33,7 +33,7 @@ class Spool:
     Args:
         location: the store's folder.
         runs: runs that this process has open, with the record that created each, None for a resumed one.
-        borrowed: the same for runs that the parent process had open at a fork.
+        borrowed: the same for runs that the parent process had open at a fork, or had not brought into the store.
         opened: called with the lock held when the first journal is opened.
 
     Attributes:
@@ -278,6 +278,12 @@ class Spool:
             self._journal = Journal(JournalName("", "", 0))
         for journal in journals:
             journal.delete()
+
+    def known(self) -> dict[str, RunCreated | None]:
+        """Runs that a child made by a fork may write to though the store need not have them: open, or opened lately."""
+        records = [record for journal in self.journals for record in journal.unapplied()]
+        lately = {record.run_id: record for record in records if isinstance(record, RunCreated)}
+        return {**lately, **self.borrowed, **self.runs}
 
     def abandon(self) -> None:
         """In a forked child: close the parent's files without unlocking them."""
