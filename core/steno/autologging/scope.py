@@ -8,9 +8,10 @@ own. Threads that work *for* a training get its scope by `carried`.
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 from contextlib import ContextDecorator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from steno.autologging.recording import Handle
     from steno.autologging.served import Served
 
-__all__ = ["EVERYTHING", "InProgress", "Off", "Scope", "carried", "current", "put", "rank"]
+__all__ = ["EVERYTHING", "InProgress", "Off", "Scope", "carried", "current", "put", "rank", "without_what_is_over"]
 
 EVERYTHING = "*"
 _ALL = frozenset({EVERYTHING})
@@ -32,10 +33,12 @@ class InProgress(Protocol):
     Attributes:
         live: whether the framework is at work, so that observers may add to the run.
         account: what becomes of a training call inside it, in words.
+        over: whether it has ended; a task or callback that it started may outlive it.
     """
 
     live: bool
     account: str
+    over: bool
 
     def handle_for(self, service: Served) -> Handle:
         """This training's run, for another integration to write into."""
@@ -49,6 +52,7 @@ class Scope:
         quiet: whether this is inside a region in which nothing is recorded.
         off: names that are switched off here; "*" is all of them.
         outer: what held before, and holds again behind a `with steno.off()`.
+        maker: the `steno.off()` that made it, if one did.
         closed: whether no training can begin here, whoever asks.
         all_off: whether everything is switched off here.
         inside: the function in which nothing is recorded, where `quiet`.
@@ -56,7 +60,7 @@ class Scope:
         refusals: what `refusal` has answered, by name.
     """
 
-    __slots__ = ("all_off", "closed", "declined", "inside", "off", "outer", "quiet", "refusals", "training")
+    __slots__ = ("all_off", "closed", "declined", "inside", "maker", "off", "outer", "quiet", "refusals", "training")
 
     def __init__(
         self,
@@ -67,7 +71,9 @@ class Scope:
         outer: Scope | None = None,
         inside: Any = None,
         declined: frozenset[str] = frozenset(),
+        maker: Off | None = None,
     ) -> None:
+        self.maker = maker
         self.training = training
         self.inside = inside
         self.declined = declined
@@ -102,6 +108,7 @@ class Scope:
                 outer=self.outer,
                 inside=self.inside,
                 declined=_ALL if self.closed else self.declined | {name},
+                maker=self.maker,
             )
         self.refusals[name] = reason, within
         return reason, within
@@ -121,10 +128,21 @@ current: Callable[[], Scope | None] = _SCOPE.get
 put: Callable[[Scope | None], object] = _SCOPE.set
 
 
+def without_what_is_over(scope: Scope) -> Scope | None:
+    """What holds here once the training of this scope has ended: what is switched off, and nothing else.
+
+    A task and a callback of an event loop run in a copy of the context that they were made in, and may outlive it.
+    """
+    left = Scope(off=scope.off) if scope.off else None
+    put(left)
+    return left
+
+
 class Off(ContextDecorator):
     """Nothing of these integrations is recorded inside, in this thread and task.
 
-    It keeps no state of its own, so that one may be nested, used again, and used in many threads at once.
+    It keeps no state of its own, so that one may be nested, used again, and used in many threads at once. As a
+    decorator it holds for the function's own code: of a coroutine while it is awaited, of a generator while it runs.
 
     Args:
         names: integrations; none given means all of them.
@@ -135,17 +153,109 @@ class Off(ContextDecorator):
 
     def __enter__(self) -> Off:
         before = current()
-        if before is None:
-            put(Scope(off=self._names))
-        else:
-            off = before.off | self._names
-            found, inside, declined = before.training, before.inside, before.declined
-            put(Scope(found, quiet=before.quiet, off=off, outer=before, inside=inside, declined=declined))
+        if before is not None and before.training is not None and before.training.over:
+            before = without_what_is_over(before)
+        put(self._upon(before))
         return self
 
     def __exit__(self, *fault: object) -> None:
-        scope = current()
-        put(None if scope is None else scope.outer)
+        put(self._taken_from(current()))
+
+    def _upon(self, outer: Scope | None) -> Scope:
+        if outer is None:
+            return Scope(off=self._names, maker=self)
+        return Scope(
+            outer.training,
+            quiet=outer.quiet,
+            off=outer.off | self._names,
+            outer=outer,
+            inside=outer.inside,
+            declined=outer.declined,
+            maker=self,
+        )
+
+    def _taken_from(self, scope: Scope | None) -> Scope | None:
+        """The scope without what this put upon it. A generator may be closed late, with other things on top by then."""
+        if scope is None or scope.maker is None:
+            return scope
+        if scope.maker is self:
+            return scope.outer
+        outer = self._taken_from(scope.outer)
+        return scope if outer is scope.outer else scope.maker._upon(outer)
+
+    def __call__(self, function: Callable[..., Any]) -> Any:
+        """Decorate a function, a coroutine function or a generator function."""
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def awaited(*args: Any, **kwargs: Any) -> Any:
+                __tracebackhide__ = True
+                with self:
+                    return await function(*args, **kwargs)
+
+            return awaited
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def generated(*args: Any, **kwargs: Any) -> Any:
+                __tracebackhide__ = True
+                return (yield from _Steps(self, function(*args, **kwargs)))
+
+            return generated
+        if inspect.isasyncgenfunction(function):
+
+            @functools.wraps(function)
+            def streamed(*args: Any, **kwargs: Any) -> Any:
+                return _AsyncSteps(self, function(*args, **kwargs))
+
+            return streamed
+        return super().__call__(function)
+
+
+class _Steps(Generator[Any, Any, Any]):
+    """A generator that is inside `off` while it runs, and out of it while its consumer does."""
+
+    def __init__(self, off: Off, inner: Generator[Any, Any, Any]) -> None:
+        self._off = off
+        self._inner = inner
+
+    def send(self, value: Any) -> Any:
+        """Run to the next yield."""
+        with self._off:
+            return self._inner.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """Raise inside, and run to the next yield."""
+        with self._off:
+            return self._inner.throw(*error)
+
+    def close(self) -> None:
+        """End it."""
+        with self._off:
+            self._inner.close()
+
+
+class _AsyncSteps(AsyncGenerator[Any, Any]):
+    """The same for an async generator."""
+
+    def __init__(self, off: Off, inner: AsyncGenerator[Any, Any]) -> None:
+        self._off = off
+        self._inner = inner
+
+    async def asend(self, value: Any) -> Any:
+        """Run to the next yield."""
+        with self._off:
+            return await self._inner.asend(value)
+
+    async def athrow(self, *error: Any) -> Any:
+        """Raise inside, and run to the next yield."""
+        with self._off:
+            return await self._inner.athrow(*error)
+
+    async def aclose(self) -> None:
+        """End it."""
+        with self._off:
+            await self._inner.aclose()
 
 
 def quieted(scope: Scope | None, function: Any) -> Scope:

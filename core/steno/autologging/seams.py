@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from steno.autologging.provenance import UNKNOWN, callers_name
 from steno.autologging.recording import Call, Handle, parameter_names
-from steno.autologging.scope import carried, current, put, quieted
+from steno.autologging.scope import carried, current, put, quieted, without_what_is_over
 from steno.autologging.suspended import Suspended, is_suspended
 from steno.autologging.training import Training
 
@@ -49,9 +49,12 @@ def _train(service: Served, seam: Seam, base: type | None) -> Handler:
         if before is not None and (before.closed or name in before.off):
             training = before.training
             if training is not None:
-                tally.inner += 1
-                tally.last_inner = training.account
-                return wrapped(*args, **kwargs)
+                if not training.over:
+                    tally.inner += 1
+                    tally.last_inner = training.account
+                    return wrapped(*args, **kwargs)
+                without_what_is_over(before)
+                return handle(wrapped, instance, args, kwargs)
             reason, within = before.refusals.get(name) or before.refusal(name)
             if within is None:
                 tally.inner += 1
@@ -103,6 +106,8 @@ def _quiet(_service: Served, _seam: Seam, _base: type | None) -> Handler:
     def handle(wrapped: Original, _instance: Any, args: Args, kwargs: Kwargs) -> Any:
         __tracebackhide__ = True
         before = current()
+        if before is not None and before.training is not None and before.training.over:
+            before = without_what_is_over(before)
         if before is not None and before.quiet:
             return wrapped(*args, **kwargs)
         put(quieted(before, wrapped))
@@ -139,6 +144,8 @@ def _metric(service: Served, seam: Seam, _base: type | None) -> Handler:
     def handle(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
         __tracebackhide__ = True
         before = current()
+        if before is not None and before.training is not None and before.training.over:
+            before = without_what_is_over(before)
         if (before is not None and (before.closed or name in before.off)) or not provenance:
             return wrapped(*args, **kwargs)
         put(quieted(before, wrapped))  # a metric is made of others, and only the one that the user called counts
@@ -182,6 +189,8 @@ def _predicts(service: Served, seam: Seam, _base: type | None) -> Handler:
         if not provenance.models or (instance is not None and provenance.record_of(instance) is None):
             return result
         scope = current()
+        if scope is not None and scope.training is not None and scope.training.over:
+            scope = without_what_is_over(scope)
         if (scope is not None and (scope.closed or name in scope.off)) or guard.given_up(seam.name):
             return result
         with guard.step(seam.name):

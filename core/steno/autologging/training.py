@@ -28,11 +28,11 @@ class Training:
     Attributes:
         live: whether the framework is at work, so that observers may add to the run.
         account: what becomes of a training call inside this one, in words.
+        over: whether it has ended.
     """
 
     __slots__ = (
         "_before",
-        "_ended",
         "_generator",
         "_handle",
         "_handles",
@@ -44,6 +44,7 @@ class Training:
         "_skipped",
         "account",
         "live",
+        "over",
     )
 
     def __init__(self, service: Served, seam: Seam) -> None:
@@ -55,7 +56,7 @@ class Training:
         self._record: RunRecord | None = None
         self._opened = False
         self._skipped = False
-        self._ended = False
+        self.over = False
         self._before: Scope | None = None
         self._process = os.getpid()
         self.live = False
@@ -171,14 +172,14 @@ class Training:
     def stop(self) -> None:
         """The training was given up by whoever consumes it; its run is finished with what there is."""
         self.live = False
-        if not self._ended and self._process == os.getpid():
+        if not self.over and self._process == os.getpid():
             self._close_generator()
             self._end("FINISHED", None)
 
     def _fail(self, error: BaseException) -> None:
         """The framework's call raised: let the plugin's code clean up, and end the run with the error."""
         self.live = False
-        if self._ended or self._process != os.getpid():
+        if self.over or self._process != os.getpid():
             return
         try:
             self._close_generator()
@@ -192,7 +193,7 @@ class Training:
                 generator.close()
 
     def _end(self, status: StatusName, error: BaseException | None) -> None:
-        self._ended = True
+        self.over = True
         record = self._record
         if record is None and not self._skipped:
             self._skip(f"it was interrupted before its run was opened: {type(error).__name__}")
