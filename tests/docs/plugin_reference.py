@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from steno import hookspecs, plugin
-from steno.testing import Conformance, fixtures
+from steno.testing import Conformance, FlavorContract, StoreContract, fixtures
 from steno.testing.conformance.row import rows_of
 from steno.testing.conformance.subject import Subject
 
@@ -96,10 +96,27 @@ def _kit() -> Iterator[str]:
     yield "| row | what is checked |\n|---|---|"
     for row in sorted(rows_of(Conformance), key=lambda each: each.number):
         yield f"| {row.number} | {_text(row.body)} |"
-    yield "\n### Fixtures\n"
+    yield ""
+    yield from _contract(FlavorContract)
+    yield from _contract(StoreContract)
+    yield "### Fixtures\n"
     yield "They come with every pytest of an environment that has steno.\n"
     for name in fixtures.__all__:
         yield f"- `{name}`: {_text(getattr(fixtures, name))}"
+
+
+def _contract(cls: type) -> Iterator[str]:
+    yield f"### `steno.testing.{cls.__name__}`\n"
+    yield from _described(cls)
+    members = {name: value for base in reversed(cls.__mro__) for name, value in vars(base).items()}
+    for name, value in members.items():
+        if inspect.isfunction(value) and not name.startswith(("_", "test_")):
+            yield from _entry(f"{name}{_signature(value)}", value)
+    yield "What is checked:\n"
+    for name, value in members.items():
+        if name.startswith("test_"):
+            yield f"- {_text(value)}"
+    yield ""
 
 
 # -- one thing of the code as Markdown
@@ -146,7 +163,8 @@ _SECTION = re.compile(r"^(Args|Attributes|Raises|Returns):$", flags=re.MULTILINE
 
 def _text(thing: Any) -> str:
     """The docstring up to its first section."""
-    return _SECTION.split(inspect.cleandoc(thing.__doc__ or ""))[0].strip()
+    text = _SECTION.split(inspect.cleandoc(thing.__doc__ or ""))[0].strip()
+    return text.replace("::\n", ":\n")  # Markdown knows an example by its indent alone
 
 
 def _sections(thing: Any) -> dict[str, str]:

@@ -61,7 +61,7 @@ def _of_run(field: Field, run: Run) -> Sequence[Any]:
             value = getattr(run.info, field.key)
             return () if value is None else (value,)
     used = run.inputs.dataset_inputs
-    return [item.context if field.key == "context" else getattr(item.dataset, field.key) for item in used]
+    return [(item.context or None) if field.key == "context" else getattr(item.dataset, field.key) for item in used]
 
 
 def _of_experiment(field: Field, experiment: Experiment) -> Sequence[Any]:

@@ -47,6 +47,7 @@ _FILTERS = (
     "user_id = 'ada' and metrics.loss > 0",
     "dataset.name = 'X' and dataset.context = 'train'",
     "dataset.digest != '1'",
+    "dataset.context != 'a'",
 )
 _SORTED: tuple[tuple[str, ...], ...] = (
     ("metrics.loss ASC",),

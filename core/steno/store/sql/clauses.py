@@ -214,7 +214,8 @@ def _on_plain_text(connection: sa.Connection, column: Any, comparison: Compariso
 
 def _on_dataset(connection: sa.Connection, comparison: Comparison) -> Clause:
     used, what = run_dataset.alias(), dataset.alias()
-    column = used.c.context if comparison.field.key == "context" else what.c[comparison.field.key]
+    said = sa.func.nullif(used.c.context, "")  # what was not said is neither equal nor unequal to anything
+    column = said if comparison.field.key == "context" else what.c[comparison.field.key]
     source = sa.join(used, what, what.c.id == used.c.dataset_id)
     return Clause(comparison, _on_plain_text(connection, column, comparison), source)
 
