@@ -103,7 +103,7 @@ def test_in_rich() -> None:
     assert [line.strip() for line in lines[-3:]] == ["a note", 'sender: sent 3, last "a < b"', "x: 1"]
 
 
-def test_a_narrow_terminal_has_room_for_the_reason() -> None:
+def test_a_narrow_terminal_has_room_for_the_reason(toy: Any) -> None:
     """In rich and on the command line, state and reason are there in full where the numbers find no room."""
     console = Console(width=44, color_system=None)
     with console.capture() as caught:
@@ -112,7 +112,7 @@ def test_a_narrow_terminal_has_room_for_the_reason() -> None:
     assert lines[0].split() == ["integration", "state", "why"]
     assert lines[1:3] == ["otherfw      waiting  otherfw has not been", "                      imported"]
     done = CliRunner().invoke(main, ["integrations"], env={"COLUMNS": "44"})
-    assert "sklearn      ○ waiting  sklearn has not been\n                        imported\n" in done.output
+    assert "toyfw        ○ waiting  toyfw has not been\n                        imported\n" in done.output
     assert "…" not in done.output
 
 
