@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Process", "Service", "State"]
 
+_ASSISTS = "it trains nothing itself, and what others train in its threads belongs to them"
+
 State = Literal["on", "off", "blocked", "waiting", "absent", "unsupported", "partial", "broken", "pinned"]
 
 
@@ -67,6 +69,7 @@ class Service:
         options: every option as it holds now.
         version: the framework's version, once it has been imported.
         tally: how many trainings it saw, and what became of them.
+        assists: whether it is on for the sake of others alone; see `assist`.
     """
 
     def __init__(self, name: str, process: Process) -> None:
@@ -88,6 +91,7 @@ class Service:
         self.installation: Installation | None = None
         self._journal: PatchJournal | None = None
         self._waiting: Waiting | None = None
+        self.assists = False
         self._problem: Literal["", "unsupported", "broken"] = ""
         self.resolve_options()
 
@@ -95,11 +99,27 @@ class Service:
 
     def switch_on(self) -> None:
         """Patch the framework if it has been imported, else as soon as it is. A second call repairs what is lost."""
-        if self.on:
+        if self.on and (self.installation is not None or not self.assists):
+            if self.assists:
+                self.assists, self.why = False, ""
             if self.installation is not None:
                 self.installation.repair()
             return
-        self.on, self.why, self._problem = True, "", ""
+        self.assists, self.why = False, ""
+        self._switch_on()
+
+    def assist(self) -> None:
+        """Patch a framework that trains nothing itself, such as one of worker threads, for those that are switched on.
+
+        Whoever wants one framework alone to be recorded wants each of its trainings to be one run all the same. Whether
+        this one trains is known when it has been imported; until then, and if it does, it is as off as it was.
+        """
+        if not self.on:
+            self.assists = True
+            self._switch_on()
+
+    def _switch_on(self) -> None:
+        self.on, self._problem = True, ""
         self.guard.try_again()
         waiting = when_imported(self.name, self._arrived, guard=self.guard)  # no lock held: it may wait for an import
         with self._lock:
@@ -111,6 +131,7 @@ class Service:
         """Take the patches away; trainings in progress are recorded to their end."""
         with self._lock:
             self.on, self.why, self._problem = False, why, ""
+            self.assists = False
             waiting, self._waiting = self._waiting, None
             self._uninstall()
         if waiting is not None:
@@ -185,6 +206,9 @@ class Service:
         except IntegrationError:
             self._refuse("broken", registry().plugins()[self.name].why)
             return
+        if self.assists and any(seam.kind == "train" for seam in integration.seams):
+            self.switch_off(self.why)
+            return
         problem = self._version_problem(integration, module)
         if problem:
             self._refuse("unsupported", problem)
@@ -213,6 +237,9 @@ class Service:
             return f"its `requires` is no requirement: {fault}"
 
     def _refuse(self, problem: Literal["unsupported", "broken"], why: str) -> None:
+        if self.assists:
+            self.switch_off(self.why)
+            return
         self._problem, self.why = problem, why
         self.guard.say(f"{self.name} is imported and not recorded: {why}; see steno.status()")
         for other in list(self._process.services.values()):  # its classes may now be somebody else's to record
@@ -319,6 +346,8 @@ class Service:
             return "off", self.why
         if self._problem:
             return self._problem, self.why
+        if self.assists:
+            return ("off", self.why) if self.installation is None else ("on", _ASSISTS)
         if self.installation is None:
             if _installed(self.name):
                 return "waiting", f"{self.name} has not been imported"

@@ -100,6 +100,8 @@ class Switchboard:
         blocked = blocked_names()
         for name in registry().names():
             self._turn(name, "autolog(disable=True)" if request.off else self._reason_off(name, blocked))
+        if not request.off:
+            self._assist(blocked)
 
     def autolog_one(self, name: str, given: Mapping[str, Any]) -> None:
         """Switch one integration on with these options; the others stay as they are.
@@ -138,6 +140,11 @@ class Switchboard:
             with self._lock:
                 self._disabled.add(name)
             self._turn(name, f"steno.disable({name!r})")
+        services = list(self.process.services.values())
+        if not any(service.on and not service.assists for service in services):
+            for service in services:  # nobody is left whom they could help: off is off
+                if service.assists:
+                    service.switch_off(service.why)
 
     def enable(self, names: Iterable[str] | None) -> None:
         """Switch these on, or all of them.
@@ -165,6 +172,14 @@ class Switchboard:
             with self._lock:
                 self._disabled.discard(name)
             self._turn(name, BLOCKED if is_blocked(name, blocked) else "")
+        self._assist(blocked)
+
+    def _assist(self, blocked: Collection[str]) -> None:
+        """Those that were not asked for help those that were; who was switched off by name does not."""
+        for name in registry().names():
+            if not (is_blocked(name, blocked) or name in self._disabled or name in self._selection.exclude):
+                self.process.service(name).assist()
+                self.process.service(name).hear(wanted=not self.inert)
 
     def _demand(self, names: Iterable[str]) -> None:
         blocked = blocked_names()
