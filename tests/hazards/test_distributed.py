@@ -18,8 +18,6 @@ from conftest import RunPython
 from tests.hazards.conftest import PLUGINS, Site
 from tests.hazards.records import points, runs, the_run
 
-pytest.importorskip("torch")
-
 PARALLEL = """
 import os, sys
 import torch
@@ -71,6 +69,7 @@ if __name__ == "__main__":
 @pytest.fixture
 def parallel(site: Site, tmp_path: Path) -> Path:
     """A script that trains one model on several ranks, and the plugin that records it."""
+    pytest.importorskip("torch")
     site.install_file("torch", "torch_loops.py")
     site.write("hazard_trainer.py", (PLUGINS / "hazard_trainer.py").read_text())
     script = tmp_path / "parallel.py"
