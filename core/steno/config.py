@@ -11,7 +11,7 @@ from typing import Any
 
 from steno.errors import InvalidInputError, shown
 
-__all__ = ["flag", "names", "project_root", "setting"]
+__all__ = ["flag", "names", "pairs", "project_root", "setting"]
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
@@ -115,7 +115,36 @@ def flag(name: str, argument: bool | None = None, default: bool = False) -> bool
 
 
 def names(name: str) -> frozenset[str]:
-    """The value of a setting that lists names, separated by commas or given as a TOML list."""
+    """The value of a setting that lists names, separated by commas or given as a TOML list.
+
+    Raises:
+        InvalidInputError: if the project file holds something else.
+    """
     value = setting(name, default="")
     items = value.split(",") if isinstance(value, str) else value
-    return frozenset(str(item).strip() for item in items if str(item).strip())
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise InvalidInputError(
+            f'setting {name!r} has value {shown(value)}, accepted are names: write {name} = ["sklearn"] in [tool.steno]'
+        )
+    return frozenset(item.strip() for item in items if item.strip())
+
+
+def pairs(name: str) -> dict[str, str]:
+    """The value of a setting that is a table of texts, or `key=value` separated by commas.
+
+    Raises:
+        InvalidInputError: if it is neither.
+    """
+    value = setting(name, default="")
+    if isinstance(value, dict):
+        return {str(key): str(text) for key, text in value.items()}
+    items = (
+        [item.partition("=") for item in value.split(",") if item.strip()] if isinstance(value, str) else [("",) * 3]
+    )
+    if not all(key.strip() and sign for key, sign, _ in items):
+        raise InvalidInputError(
+            f"setting {name!r} has value {shown(value)}, accepted are pairs: set "
+            f"STENO_{name.upper()}=team=blue,stage=dev, "
+            f'or write {name} = {{team = "blue"}} in [tool.steno]'
+        )
+    return {key.strip(): text.strip() for key, _, text in items}

@@ -23,7 +23,7 @@ import pluggy
 
 from steno import config, hookspecs
 from steno.entry_points import ALWAYS_ON, FRAMEWORKS, scan, stamp
-from steno.errors import IntegrationError, shown
+from steno.errors import IntegrationError, InvalidInputError, shown
 from steno.plugin import Integration
 
 __all__ = ["ALWAYS_ON", "API", "FRAMEWORKS", "Plugin", "Registry", "registry", "reset"]
@@ -258,7 +258,7 @@ class Registry:
     def load_always_on(self) -> None:
         """Load the plugins of group `steno.plugins` that are not loaded yet. Every question about hooks does it."""
         plugins = self.plugins()
-        blocked = self._blocked | config.names("disable")
+        blocked = self._blocked | _blocked_outside()
         wanted = (self._scanned, blocked)
         if wanted == self._loaded_of or getattr(self._thread, "loading", False):
             return
@@ -345,7 +345,7 @@ class Registry:
         if self._manager is None:
             return []
         found = getattr(self._manager.hook, hook).get_hookimpls()  # pluggy calls them from the last to the first
-        blocked = config.names("disable")
+        blocked = _blocked_outside()
         heard = [each for each in found if not (each.plugin_name in blocked and self._is_always_on(each.plugin_name))]
         return sorted(heard, key=lambda each: each.trylast - each.tryfirst)
 
@@ -374,6 +374,13 @@ class Registry:
     def blocked(self, name: str) -> bool:
         """Whether `block` took this plugin out."""
         return name in self._blocked
+
+
+def _blocked_outside() -> frozenset[str]:
+    try:
+        return config.names("disable")
+    except InvalidInputError:  # autolog() says so; a run that ends is no place for it
+        return frozenset()
 
 
 def _refuse_wrappers(manager: pluggy.PluginManager, plugin: Plugin) -> None:

@@ -64,8 +64,9 @@ def autolog(
 ) -> None:
     """Record every training from now on. A second call replaces what the first one said; nothing is patched twice.
 
-    What is None comes from the environment (`STENO_LOG_MODELS`, `STENO_SKLEARN_LOG_MODELS`, `STENO_SILENT`), else from
-    `[tool.steno]` in `pyproject.toml`, else it has the default below.
+    What is None comes from the environment (`STENO_LOG_MODELS`, `STENO_SKLEARN_LOG_MODELS`, `STENO_SILENT`,
+    `STENO_EXTRA_TAGS=team=blue,stage=dev`), else from `[tool.steno]` in `pyproject.toml`, else it has the default
+    below.
 
     Args:
         disable: switch everything off instead.
@@ -92,7 +93,10 @@ def autolog(
     common = dict(zip(COMMON, values, strict=True))
     flags = {"disable": disable, "exclusive": exclusive, "silent": silent, "children": children}
     check_flags({**common, **flags})
-    wishes, said = checked_wishes(integrations), Flags(exclusive, silent, checked_tags(extra_tags))
+    wishes, said = (
+        checked_wishes(integrations),
+        Flags(exclusive, silent, None if extra_tags is None else checked_tags(extra_tags)),
+    )
     selection = Selection(only, exclude)
     _Home.switchboard.autolog(Request(selection, wishes, common, said, off=bool(disable), children=bool(children)))
 

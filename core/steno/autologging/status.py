@@ -9,7 +9,7 @@ from typing import Any
 from steno.autologging.recording import plain
 from steno.autologging.report import PatchRow, Status, StatusRow
 from steno.autologging.service import Service
-from steno.autologging.switchboard import BLOCKED, Switchboard, blocked_names, is_blocked
+from steno.autologging.switchboard import BLOCKED, Switchboard, blocked_by, blocked_names, is_blocked
 from steno.errors import InvalidInputError, shown
 from steno.registry import Plugin, registry
 
@@ -39,7 +39,9 @@ def _mapping(said: object) -> Mapping[str, Any]:
 def _note(switchboard: Switchboard, nobody: Collection[str]) -> str:
     notes = [switchboard.inert] if switchboard.inert else []
     if nobody:
-        notes.append(f"{BLOCKED} names {', '.join(map(repr, sorted(nobody)))}, which no installed plugin is called")
+        notes.append(
+            f"{blocked_by()} names {', '.join(map(repr, sorted(nobody)))}, which no installed plugin is called"
+        )
     return "; ".join(notes)
 
 
@@ -55,7 +57,7 @@ def _row(switchboard: Switchboard, plugin: Plugin, blocked: Collection[str]) -> 
     service = switchboard.process.service(plugin.name)
     state, why = service.state()
     if state == "off" and (is_blocked(plugin.name, blocked) or service.why.endswith(BLOCKED)):
-        state, why = "blocked", f"switched off from outside by {BLOCKED}"
+        state, why = "blocked", f"switched off from outside by {blocked_by()}"
     elif switchboard.inert and (state in _WANTED or not why):
         state, why = "off", switchboard.inert
     tally, integration = service.tally, service.integration
@@ -84,7 +86,7 @@ def _row(switchboard: Switchboard, plugin: Plugin, blocked: Collection[str]) -> 
 
 def _always_on(plugin: Plugin, distribution: str, blocked: Collection[str]) -> StatusRow:
     if plugin.name in blocked:
-        state, why = "blocked", f"switched off from outside by {BLOCKED}"
+        state, why = "blocked", f"switched off from outside by {blocked_by()}"
     elif registry().blocked(plugin.name):
         state, why = "off", f"switched off by steno.disable({plugin.name!r})"
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Collection, Iterable, Mapping
@@ -14,7 +15,7 @@ from steno.autologging.service import Process
 from steno.autologging.wishes import Flags, Selection, Wish, split
 from steno.registry import registry
 
-__all__ = ["BLOCKED", "Request", "Switchboard", "blocked_names", "is_blocked"]
+__all__ = ["BLOCKED", "Request", "Switchboard", "blocked_by", "blocked_names", "is_blocked"]
 
 BLOCKED = "STENO_DISABLE"
 _CHILD = "this is a child process: nothing is recorded here unless you call steno.autolog(children=True)"
@@ -78,9 +79,8 @@ class Switchboard:
             InvalidInputError: an option is unknown or has a wrong value.
         """
         given = request.flags
-        flags = Flags(
-            config.flag("exclusive", given.exclusive), config.flag("silent", given.silent), given.extra_tags or {}
-        )
+        tags = config.pairs("extra_tags") if given.extra_tags is None else given.extra_tags
+        flags = Flags(config.flag("exclusive", given.exclusive), config.flag("silent", given.silent), tags)
         if not self.wake(children=request.children):
             return
         asked = request.asked()
@@ -243,6 +243,11 @@ def _is_child() -> bool:
     if process is None:
         return False
     return process.parent_process() is not None or getattr(process.current_process(), "_inheriting", False)
+
+
+def blocked_by() -> str:
+    """What switches names off from outside, in words."""
+    return BLOCKED if BLOCKED in os.environ else "disable in [tool.steno] of pyproject.toml"
 
 
 def blocked_names() -> frozenset[str]:

@@ -8,6 +8,7 @@ import importlib
 import threading
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -174,6 +175,47 @@ def test_extra_tags_are_replaced_and_never_merged(toy: Any, core: Any) -> None:
         {"team": "red", "ticket": None, "steno.integration": "toyfw"},
         {"team": None, "ticket": None, "steno.integration": "toyfw"},
     ]
+
+
+@pytest.mark.parametrize("where", ["environment", "project"])
+def test_extra_tags_from_outside(toy: Any, core: Any, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """STENO_EXTRA_TAGS, or a table in the project file, tags every run; an argument wins, also an empty one."""
+    if where == "environment":
+        monkeypatch.setenv("STENO_EXTRA_TAGS", "team=blue, stage = a=b,")
+    else:
+        Path("pyproject.toml").write_text('[tool.steno]\nextra_tags = {team = "blue", stage = "a=b"}\n')
+    control.autolog(log_models=False)
+    core.Model().fit(X)
+    control.autolog(log_models=False, extra_tags={})
+    core.Model().fit(X)
+    kept = [{key: run.data.tags.get(key) for key in ("team", "stage")} for run in toy.runs()]
+    assert kept == [{"team": "blue", "stage": "a=b"}, {"team": None, "stage": None}]
+    monkeypatch.setenv("STENO_EXTRA_TAGS", "blue")
+    with pytest.raises(InvalidInputError, match=r"setting 'extra_tags' has value 'blue'.*STENO_EXTRA_TAGS=team=blue"):
+        control.autolog()
+
+
+@pytest.mark.parametrize("value", ["3", "true", "{sklearn = true}", "[['sklearn']]"])
+def test_a_project_file_that_names_nobody(toy: Any, value: str) -> None:
+    """What is no name or list of names under `disable` is an error that says what to write."""
+    Path("pyproject.toml").write_text(f"[tool.steno]\ndisable = {value}\n")
+    with pytest.raises(
+        InvalidInputError, match=r"setting 'disable' has value .*disable = \[\"sklearn\"\] in \[tool.steno"
+    ):
+        control.autolog()
+    with steno.start_run() as run:
+        pass
+    assert steno.get_run(run.info.run_id).info.status == "FINISHED"
+
+
+def test_the_project_file_switches_off_and_status_says_that_it_does(toy: Any) -> None:
+    """The reason names the place in which the reader finds it."""
+    Path("pyproject.toml").write_text('[tool.steno]\ndisable = ["toyfw", "gone"]\n')
+    control.autolog()
+    status = control.status()
+    row, place = status["toyfw"], "disable in [tool.steno] of pyproject.toml"
+    assert (row.state, row.why) == ("blocked", f"switched off from outside by {place}")
+    assert status.note == f"{place} names 'gone', which no installed plugin is called"
 
 
 # -- silent
