@@ -16,7 +16,8 @@ from steno.store.base import Store
 __all__ = ["IsolatedStore", "described", "reset"]
 
 _OURS = ("STENO_", "MLFLOW_")
-_OWNERS = ("steno.autologging.control", "steno.tracking.session")
+_SESSION = "steno.tracking.session"
+_OWNERS = ("steno.autologging.control", _SESSION)
 
 
 class IsolatedStore:
@@ -45,6 +46,7 @@ class IsolatedStore:
             for name in [name for name in os.environ if name.startswith(_OURS) and name not in keep]:
                 patch.delenv(name)
             patch.setenv("XDG_DATA_HOME", str(folder / "data"))
+            _save()
             patch.chdir(project)
             reset()
             try:
@@ -82,6 +84,13 @@ def described(run: Run) -> str:
     """A run in a line, as a listing shows it."""
     by = run.data.tags.get("steno.integration", "the user")
     return f"{run.info.run_name} ({run.info.status}, by {by}): params {dict(run.data.params)}, {run.data.metrics}"
+
+
+def _save() -> None:
+    """Bring what other tests recorded into the user's own store, which `reset` would not."""
+    module = sys.modules.get(_SESSION)
+    if module is not None:
+        module.session().at_exit()
 
 
 def reset() -> None:
