@@ -95,8 +95,15 @@ CELLS = {
         steno.autolog(silent=True)
         _ = DecisionTreeClassifier().fit(X, y)
     """,
+    "one is silent": """
+        steno.autolog(silent=False, sklearn={"silent": True})
+        _ = DecisionTreeClassifier().fit(X, y)
+    """,
+    "another is heard": """
+        _ = xgboost.train({"objective": "multi:softprob", "num_class": 3}, data, 2)
+    """,
     "loud again": """
-        steno.autolog(silent=False)
+        steno.autolog(silent=False, sklearn={})
         _ = DecisionTreeClassifier().fit(X, y)
     """,
     "callbacks": """
@@ -223,12 +230,22 @@ def test_the_card_has_the_scores_that_came_after_the_training(outputs: dict[str,
     assert "params" in text
 
 
-@pytest.mark.parametrize("cell", ["setup", "no training", "preprocessing", "empty run", "silent", "callbacks", "off"])
+@pytest.mark.parametrize(
+    "cell", ["setup", "no training", "preprocessing", "empty run", "silent", "one is silent", "callbacks", "off"]
+)
 def test_other_cells_show_nothing(outputs: dict[str, list[Any]], cell: str) -> None:
     """A cell that trained nothing, or trained while steno is silent or off, has no output of ours."""
     assert [output.output_type for output in outputs[cell] if output.output_type == "display_data"] == []
     assert not any(output.output_type == "error" for output in outputs[cell])
     assert not any("steno:" in output.get("text", "") for output in outputs[cell])
+
+
+def test_silence_of_one_framework_leaves_the_cards_of_the_others(outputs: dict[str, list[Any]]) -> None:
+    """While scikit-learn is silent, a training of XGBoost shows its card, and nothing of what was not shown before."""
+    (card,) = cards(outputs, "another is heard")
+
+    assert "num_boost_round" in words(card)
+    assert "DecisionTreeClassifier" not in words(card)
 
 
 def test_a_better_model_shows_its_gain(outputs: dict[str, list[Any]]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from steno import registry as registry_module
 from steno.autologging import namespace
 from steno.autologging.options import COMMON
-from steno.autologging.scope import Off
+from steno.autologging.scope import Off, current
 from steno.autologging.switchboard import Request, Switchboard
 from steno.autologging.wishes import (
     Flags,
@@ -184,8 +184,10 @@ def describe(name: str) -> StatusRow:
 
 
 def silent() -> bool:
-    """Whether somebody asked for silence, of all integrations or of one."""
-    return _Home.switchboard.silent
+    """Whether nothing is to be said: of the training in progress, and outside of any, in general."""
+    scope = current()
+    training = None if scope is None else scope.training
+    return _Home.switchboard.silent if training is None else training.silent
 
 
 def is_plugin(name: str) -> bool:

@@ -40,6 +40,10 @@ class InProgress(Protocol):
     account: str
     over: bool
 
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is to be said about it."""
+
     def handle_for(self, service: Served) -> Handle:
         """This training's run, for another integration to write into."""
 

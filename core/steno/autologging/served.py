@@ -41,6 +41,10 @@ class Served(Protocol):
         """Whether nothing is recorded while a run of the user's is active."""
 
     @property
+    def silent(self) -> bool:
+        """Whether nothing is said about this integration."""
+
+    @property
     def extra_tags(self) -> Mapping[str, str]:
         """Tags for every run that a training opens."""
 

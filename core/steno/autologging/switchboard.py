@@ -124,8 +124,8 @@ class Switchboard:
 
     @property
     def silent(self) -> bool:
-        """Whether somebody asked for silence, of all integrations or of one."""
-        return bool(self.process.flags.silent) or any(service.silent for service in self.process.services.values())
+        """Whether silence was asked for in general, and not of single integrations only."""
+        return bool(self.process.flags.silent)
 
     def disable(self, names: Iterable[str] | None) -> None:
         """Switch these off, or all of them."""

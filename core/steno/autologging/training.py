@@ -74,6 +74,11 @@ class Training:
         finally:
             put(self._before)
 
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is to be said about it."""
+        return self._service.silent
+
     def handle_for(self, service: Served) -> Handle:
         """This training's run, for another integration to write into."""
         if service is self._service:

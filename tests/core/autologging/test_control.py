@@ -332,7 +332,10 @@ def test_options_of_one_integration_leave_the_others(toy: Any, core: Any) -> Non
     """`steno.toyfw.autolog(...)` checks like autolog and touches nothing else."""
     control.disable("sklearn")
     steno.toyfw.autolog(keep=5, log_models=False, silent=True)
-    assert (options()["keep"], control.silent()) == (5, True)
+    assert (options()["keep"], control.silent()) == (5, False)
+    heard = []
+    toy.framework().Model().fit([[1.0]], callback=lambda _: heard.append(control.silent()))
+    assert set(heard) == {True}
     assert control.status()["sklearn"].state == "off"
     with pytest.raises(InvalidInputError, match="has no option 'depth'"):
         steno.toyfw.autolog(depth=5)
