@@ -23,6 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
 import steno
+from conftest import RunPython
 from tests.hazards.records import runs
 
 X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([0, 0, 1, 1])
@@ -135,6 +136,32 @@ def test_hazard_13_other_patches_come_and_go_in_any_order(
         assert original.__code__ is code
     finally:
         setattr(owner, name, original)
+
+
+OWN_WRAPPERS = """
+import steno
+steno.autolog(log_models=False)
+import sklearn.compose, sklearn.pipeline
+from sklearn.base import BaseEstimator, TransformerMixin
+
+class Doubled(TransformerMixin, BaseEstimator):
+    def fit_transform(self, X, y=None):
+        return [[2 * value for value in row] for row in X]
+
+    def transform(self, X):
+        return self.fit_transform(X)
+
+    def get_feature_names_out(self, names=None):
+        return ["doubled"]
+
+print(Doubled().fit_transform([[1.0]]), repr(steno.status()["sklearn"].why))
+"""
+
+
+def test_hazard_13_the_frameworks_own_wrappers_are_nobody_elses(installer: str, run_python: RunPython) -> None:
+    """What scikit-learn wraps after us, as `set_output` does to each new class, is no other tool's patch."""
+    done = run_python(OWN_WRAPPERS)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[[2.0]] ''\n", "")
 
 
 def _plugin(owner: Any) -> str:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
 import wrapt
 
 from steno.autologging.trampoline import obstacle
-from steno.autologging.wrapper import Wrapper, by_reference
+from steno.autologging.wrapper import Wrapper, by_reference, unbound
 from steno.errors import IntegrationError, shown
 
-__all__ = ["delegates", "find", "function_behind", "is_own", "patchable", "pickled_by_value", "target"]
+__all__ = ["chain", "delegates", "find", "function_behind", "is_own", "patchable", "pickled_by_value", "target"]
 
 _MISSING: Any = object()
+# Something that has every attribute would be wrapped without end.
+_DEEPEST = 100
 _REFUSED = frozenset({"partialmethod", "cached_property", "member_descriptor", "getset_descriptor"})
 
 
@@ -73,6 +76,16 @@ def _bare(thing: Any) -> Any:
     if isinstance(thing, (staticmethod, classmethod)):
         return thing.__func__
     return thing.fn if delegates(thing) else thing
+
+
+def chain(standing: Any) -> Iterator[Any]:
+    """What stands somewhere, and what is under it, as far as wrappers tell: a framework's, another tool's, ours."""
+    for _ in range(_DEEPEST):
+        if standing is None:
+            return
+        standing = unbound(standing)
+        yield standing
+        standing = getattr(standing, "__wrapped__", None)
 
 
 def _below_foreign(owner: type | ModuleType, thing: Any) -> Any:

@@ -25,9 +25,18 @@ from functools import partial
 from types import ClassMethodDescriptorType, CodeType, FunctionType, MethodType
 from typing import Any, Literal
 
-from steno.autologging.owners import delegates, find, function_behind, is_own, patchable, pickled_by_value, target
+from steno.autologging.owners import (
+    chain,
+    delegates,
+    find,
+    function_behind,
+    is_own,
+    patchable,
+    pickled_by_value,
+    target,
+)
 from steno.autologging.trampoline import RESERVED, clone, is_trampoline, trampoline
-from steno.autologging.wrapper import Bound, Wrapper
+from steno.autologging.wrapper import Wrapper, unbound
 from steno.config import setting
 from steno.errors import IntegrationError, InvalidInputError, shown
 
@@ -37,7 +46,6 @@ Handler = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], A
 Installer = Literal["in place", "attribute"]
 PatchState = Literal["on", "off", "pinned", "foreign"]
 
-_MISSING: Any = object()
 # What sys.getrefcount says of an object that one local variable holds: that, and its own argument.
 _ONLY_HERE = 2
 
@@ -174,7 +182,9 @@ class _InPlace(Patch):
         owner = self._owner()
         standing = None if owner is None else vars(owner).get(self._attribute)
         standing = getattr(standing, "__func__", standing)
-        if owner is None or type(standing) is not FunctionType or standing is function:
+        if owner is None or type(standing) is not FunctionType:
+            return False
+        if any(each is function for each in chain(standing)):  # under a wrapper, such as one of the framework's own
             return False
         return not is_trampoline(standing.__code__) and is_own(owner, standing)
 
@@ -234,15 +244,11 @@ class _Attribute(Patch):
 
     def _standing(self) -> Any:
         owner = self._owner()
-        standing = _MISSING if owner is None else vars(owner).get(self._name, _MISSING)
-        # who saved `Model.fit` and puts it back gives us what binding had made of our wrapper
-        return standing._self_parent if type(standing) is Bound else standing
+        return None if owner is None else unbound(vars(owner).get(self._name))
 
     def _stands(self) -> bool:
         wrapper, standing = self._wrapper(), self._standing()
-        while type(standing) is Wrapper and standing is not wrapper:  # another integration's lies on top
-            standing = standing.__wrapped__
-        return wrapper is not None and standing is wrapper
+        return wrapper is not None and any(each is wrapper for each in chain(standing))
 
     def _alive(self) -> bool:
         return self._owner() is not None and self._wrapper() is not None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-__all__ = ["Bound", "Wrapper", "by_reference"]
+__all__ = ["Bound", "Wrapper", "by_reference", "unbound"]
 
 # What is annotated in the wrappers' own bodies would stand before the annotations of the function that they wrap.
 if TYPE_CHECKING:
@@ -77,3 +77,8 @@ def by_reference(thing: Any) -> bool:
     for part in str(getattr(thing, "__qualname__", "<locals>")).split("."):
         found = getattr(found, part, None)
     return found is thing
+
+
+def unbound(standing: Any) -> Any:
+    """Our wrapper, where somebody took `Model.fit`, and with it what binding made of the wrapper."""
+    return standing._self_parent if type(standing) is Bound else standing
