@@ -82,6 +82,7 @@ def _program(order: str) -> str:
     return "\n".join([*before, "steno.autolog(log_models=False)", *after, *(call for _, _, call in uses.values())])
 
 
+@pytest.mark.slow
 def test_hazard_02_import_order_does_not_matter(installer: str, run_python: RunPython) -> None:
     """Imported before or after `autolog()`, by module, name, alias or as a base class: each training is one run.
 

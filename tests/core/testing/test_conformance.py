@@ -14,6 +14,7 @@ pytest_plugins = ["pytester"]
 BARE = "hazard_05 or hazard_66 or hazard_67"
 
 
+@pytest.mark.slow
 def test_a_whole_plugin_passes_every_row(tiny: Tiny, pytester: pytest.Pytester) -> None:
     """A plugin with nothing wrong passes all 47 rows, each with both ways of patching where both can hold it."""
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", str(tiny.tests))
