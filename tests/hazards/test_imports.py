@@ -6,6 +6,8 @@ import json
 import textwrap
 import zipfile
 
+import pytest
+
 from conftest import RunPython
 from tests.hazards.conftest import Site
 from tests.hazards.records import runs, the_run
