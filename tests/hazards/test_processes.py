@@ -56,6 +56,7 @@ def _ran(run_python: RunPython, source: str, *args: str, timeout: float = 120) -
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_hazard_55_workers_are_silent_unless_asked(installer: str, site: Site, run_python: RunPython) -> None:
     """Workers of every start method train as ever and record nothing, unless they ask with `children=True`."""
     site.write("trained.py", TRAINED)
@@ -84,6 +85,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_hazard_55_dask_workers_are_silent_unless_asked(installer: str, site: Site, run_python: RunPython) -> None:
     """A module that autologs, imported by a dask worker, records nothing there unless it asks."""
     pytest.importorskip("distributed", reason="dask is not installed")
@@ -221,6 +223,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_hazard_54_workers_of_a_server_record_each_training_once_or_none(installer: str, run_python: RunPython) -> None:
     """Workers forked by a server that trained and autologs serve and train: silent, or a run per training if asked.
 
