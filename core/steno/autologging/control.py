@@ -93,10 +93,8 @@ def autolog(
     common = dict(zip(COMMON, values, strict=True))
     flags = {"disable": disable, "exclusive": exclusive, "silent": silent, "children": children}
     check_flags({**common, **flags})
-    wishes, said = (
-        checked_wishes(integrations),
-        Flags(exclusive, silent, None if extra_tags is None else checked_tags(extra_tags)),
-    )
+    wishes = checked_wishes(integrations)
+    said = Flags(exclusive, silent, None if extra_tags is None else checked_tags(extra_tags))
     selection = Selection(only, exclude)
     _Home.switchboard.autolog(Request(selection, wishes, common, said, off=bool(disable), children=bool(children)))
 

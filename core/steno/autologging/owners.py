@@ -60,7 +60,7 @@ def function_behind(owner: object, name: str, original: Any) -> FunctionType | N
 
 
 def is_own(owner: type | ModuleType, function: FunctionType) -> bool:
-    """Whether a function is the owner's own code, or of a package that it is made of; anything else is foreign."""
+    """Whether a function is code of the owner's packages or the standard library's; anything else is foreign."""
     home = _package(function.__globals__.get("__name__"))
     if isinstance(owner, ModuleType):
         return home == _package(owner.__name__) or home in sys.stdlib_module_names

@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from steno.autologging.recording import Handle
     from steno.autologging.served import Served
 
-__all__ = ["EVERYTHING", "InProgress", "Off", "Scope", "carried", "current", "put", "rank", "without_what_is_over"]
+__all__ = [
+    "EVERYTHING",
+    "InProgress",
+    "Off",
+    "Scope",
+    "carried",
+    "current",
+    "here",
+    "put",
+    "rank",
+    "without_what_is_over",
+]
 
 EVERYTHING = "*"
 _ALL = frozenset({EVERYTHING})
@@ -142,6 +153,14 @@ def without_what_is_over(scope: Scope) -> Scope | None:
     return left
 
 
+def here() -> Scope | None:
+    """The scope that holds now, without a training that has ended."""
+    scope = current()
+    if scope is not None and scope.training is not None and scope.training.over:
+        return without_what_is_over(scope)
+    return scope
+
+
 class Off(ContextDecorator):
     """Nothing of these integrations is recorded inside, in this thread and task.
 
@@ -156,10 +175,7 @@ class Off(ContextDecorator):
         self._names = frozenset(names) or frozenset({EVERYTHING})
 
     def __enter__(self) -> Off:
-        before = current()
-        if before is not None and before.training is not None and before.training.over:
-            before = without_what_is_over(before)
-        put(self._upon(before))
+        put(self._upon(here()))
         return self
 
     def __exit__(self, *fault: object) -> None:

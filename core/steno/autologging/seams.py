@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from steno.autologging.provenance import UNKNOWN, callers_name
 from steno.autologging.recording import Call, Handle, parameter_names
-from steno.autologging.scope import carried, current, put, quieted, without_what_is_over
+from steno.autologging.scope import carried, current, here, put, quieted, without_what_is_over
 from steno.autologging.suspended import Suspended, is_suspended
 from steno.autologging.training import Training
 
@@ -105,9 +105,7 @@ def _observe(service: Served, seam: Seam, _base: type | None) -> Handler:
 def _quiet(_service: Served, _seam: Seam, _base: type | None) -> Handler:
     def handle(wrapped: Original, _instance: Any, args: Args, kwargs: Kwargs) -> Any:
         __tracebackhide__ = True
-        before = current()
-        if before is not None and before.training is not None and before.training.over:
-            before = without_what_is_over(before)
+        before = here()
         if before is not None and before.quiet:
             return wrapped(*args, **kwargs)
         put(quieted(before, wrapped))
@@ -143,9 +141,7 @@ def _metric(service: Served, seam: Seam, _base: type | None) -> Handler:
 
     def handle(wrapped: Original, instance: Any, args: Args, kwargs: Kwargs) -> Any:
         __tracebackhide__ = True
-        before = current()
-        if before is not None and before.training is not None and before.training.over:
-            before = without_what_is_over(before)
+        before = here()
         if (before is not None and (before.closed or name in before.off)) or not provenance:
             return wrapped(*args, **kwargs)
         put(quieted(before, wrapped))  # a metric is made of others, and only the one that the user called counts
@@ -188,9 +184,7 @@ def _predicts(service: Served, seam: Seam, _base: type | None) -> Handler:
         result = wrapped(*args, **kwargs)
         if not provenance.models or (instance is not None and provenance.record_of(instance) is None):
             return result
-        scope = current()
-        if scope is not None and scope.training is not None and scope.training.over:
-            scope = without_what_is_over(scope)
+        scope = here()
         if (scope is not None and (scope.closed or name in scope.off)) or guard.given_up(seam.name):
             return result
         with guard.step(seam.name):
